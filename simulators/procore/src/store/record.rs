@@ -1,0 +1,152 @@
+//! One record of any kind, and what distinguishes the kinds.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::clock::stamp;
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Vendor,
+    Project,
+    StandardCostCode,
+    CostCode,
+    LineItemType,
+    PurchaseOrderContract,
+    WorkOrderContract,
+    LineItem,
+    Requisition,
+    RequisitionItem,
+    ContractPayment,
+    InvoicePayment,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Vendor,
+        Self::Project,
+        Self::StandardCostCode,
+        Self::CostCode,
+        Self::LineItemType,
+        Self::PurchaseOrderContract,
+        Self::WorkOrderContract,
+        Self::LineItem,
+        Self::Requisition,
+        Self::RequisitionItem,
+        Self::ContractPayment,
+        Self::InvoicePayment,
+    ];
+
+    /// The name external data and request details use for it.
+    pub(crate) const fn item_type(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Project => "project",
+            Self::StandardCostCode => "standard_cost_code",
+            Self::CostCode => "cost_code",
+            Self::LineItemType => "line_item_type",
+            Self::PurchaseOrderContract => "purchase_order_contract",
+            Self::WorkOrderContract => "work_order_contract",
+            Self::LineItem => "line_item",
+            Self::Requisition => "requisition",
+            Self::RequisitionItem => "requisition_contract_item",
+            Self::ContractPayment => "contract_payment",
+            Self::InvoicePayment => "invoice_payment",
+        }
+    }
+
+    pub(crate) fn of_item_type(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.item_type() == name)
+    }
+
+    /// The webhook resource that tells of its changes; requisitions have none.
+    pub(crate) const fn webhook_resource(self) -> Option<&'static str> {
+        match self {
+            Self::Vendor => Some("Company Vendors"),
+            Self::Project => Some("Projects"),
+            Self::StandardCostCode => Some("Standard Cost Codes"),
+            Self::CostCode => Some("Cost Codes"),
+            Self::LineItemType => Some("Line Item Types"),
+            Self::PurchaseOrderContract => Some("Purchase Order Contracts"),
+            Self::WorkOrderContract => Some("Work Order Contracts"),
+            Self::ContractPayment => Some("Contract Payments"),
+            Self::LineItem | Self::Requisition | Self::RequisitionItem | Self::InvoicePayment => None,
+        }
+    }
+
+    /// Whether webhooks about it belong to the project rather than the company.
+    pub(crate) const fn is_project_tool(self) -> bool {
+        !matches!(
+            self,
+            Self::Vendor | Self::Project | Self::StandardCostCode | Self::LineItemType
+        )
+    }
+}
+
+/// The third-party identity of a record: what an integration has written onto it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) id: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) data: Option<String>,
+}
+
+/// One record. What all kinds share is typed; the rest is in `fields`, already in Procore's shape.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) id: i64,
+    pub(crate) kind: Kind,
+    pub(crate) project_id: Option<i64>,
+    /// The record this one is part of: the contract of a line, the requisition of an item.
+    pub(crate) holder_id: Option<i64>,
+    pub(crate) origin: Origin,
+    pub(crate) erp_status: String,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) fields: Map<String, Value>,
+    /// What lists still show while they lag behind: until when, and the old state (`None`: not there yet).
+    pub(crate) lag: Option<(DateTime<Utc>, Option<Box<Record>>)>,
+}
+
+impl Record {
+    pub(crate) fn get(&self, key: &str) -> &Value {
+        self.fields.get(key).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.get(key).as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, key: &str) -> Option<i64> {
+        self.get(key).as_i64()
+    }
+
+    pub(crate) fn is_synced(&self) -> bool {
+        self.origin.id.is_some()
+    }
+
+    /// The record as a list sees it now.
+    pub(crate) fn listed(&self, now: DateTime<Utc>) -> Option<&Self> {
+        match &self.lag {
+            Some((until, old)) if now < *until => old.as_deref(),
+            _ => Some(self),
+        }
+    }
+
+    /// Everything about the record, for the control dump.
+    pub(crate) fn dump(&self) -> Value {
+        let mut fields = self.fields.clone();
+        fields.insert("id".into(), json!(self.id));
+        if let Some(project) = self.project_id {
+            fields.insert("project_id".into(), json!(project));
+        }
+        fields.insert("origin_id".into(), json!(self.origin.id));
+        fields.insert("origin_code".into(), json!(self.origin.code));
+        fields.insert("origin_data".into(), json!(self.origin.data));
+        fields.insert("erp_status".into(), json!(self.erp_status));
+        fields.insert("created_at".into(), json!(stamp(self.created_at)));
+        fields.insert("updated_at".into(), json!(stamp(self.updated_at)));
+        Value::Object(fields)
+    }
+}

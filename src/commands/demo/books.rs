@@ -1,0 +1,82 @@
+//! What a demonstration finds in the company file before it begins, and the figures it makes up: always the same ones.
+
+use rust_decimal::Decimal;
+
+/// Records of the company file that a person would choose from.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) income_account: String,
+    pub(super) expense_account: String,
+    pub(super) customer: String,
+    pub(super) vendor_type: Option<String>,
+    pub(super) retainage_item: String,
+}
+
+/// How many of each record make up `records` in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) codes: usize,
+    pub(super) vendors: usize,
+    pub(super) commitments: usize,
+    pub(super) invoices: usize,
+}
+
+impl Sizes {
+    /// A fifth each of codes, vendors and commitments; the rest are invoices. One more record is the project.
+    pub(super) fn of(records: u32) -> Self {
+        let records = usize::try_from(records).unwrap_or(10).max(10);
+        let fifth = records / 5;
+        Self {
+            codes: fifth,
+            vendors: fifth,
+            commitments: fifth,
+            invoices: records - 3 * fifth - 1,
+        }
+    }
+}
+
+/// Cents that look like real ones: the same for the same `seed`.
+pub(super) fn cents(seed: usize) -> Decimal {
+    let mixed = (seed as u64)
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .rotate_left(29)
+        % 2_500_000;
+    Decimal::new(i64::try_from(mixed).unwrap_or(0) + 10_001, 2)
+}
+
+/// Names that test what QuickBooks can hold: accents, ampersands, quotes.
+pub(super) fn vendor_name(n: usize) -> String {
+    const FIRST: [&str; 8] = [
+        "Lew",
+        "Pérez & Söhne",
+        "A&W",
+        "O'Neill",
+        "Ådahl",
+        "“Best” Drywall",
+        "North–South",
+        "García",
+    ];
+    const TRADE: [&str; 5] = ["Plumbing", "Electric", "Concrete", "Roofing", "Glass"];
+    format!("{} {} {n}", FIRST[n % FIRST.len()], TRADE[n % TRADE.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_add_up() {
+        for records in [10, 40, 200, 999] {
+            let sizes = Sizes::of(records);
+            let all = sizes.codes + sizes.vendors + sizes.commitments + sizes.invoices + 1;
+            assert_eq!(all, usize::try_from(records).unwrap());
+        }
+    }
+
+    #[test]
+    fn figures_have_two_decimals_and_repeat() {
+        assert_eq!(cents(7), cents(7));
+        assert_ne!(cents(7), cents(8));
+        assert_eq!(cents(7).scale(), 2);
+    }
+}

@@ -1,0 +1,99 @@
+//! A connection's settings: Procore's Advanced Settings page and what else an administrator decides.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// How often payments are read (behaviour.md §2, "Sync schedule").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentSchedule {
+    /// Not at all.
+    #[default]
+    Never,
+    /// Every hour.
+    Hourly,
+    /// Every two hours.
+    EveryTwoHours,
+    /// Every four hours.
+    EveryFourHours,
+    /// Once a day.
+    Daily,
+}
+
+/// How cost codes become service items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemNaming {
+    /// `01:100`: divisions are parent items, codes sub-items.
+    #[default]
+    Nested,
+    /// `01-100`: one level.
+    Flat,
+}
+
+/// What a project becomes in QuickBooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobPlacement {
+    /// A job under a customer that is chosen at export.
+    #[default]
+    UnderCustomer,
+    /// A customer of its own (the "Customers = Jobs" mode).
+    AsCustomer,
+}
+
+/// Where a project's number goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectNumberField {
+    /// The job's description (`JobDesc`, 99 characters).
+    #[default]
+    JobDescription,
+    /// The customer's account number (99 characters).
+    AccountNumber,
+    /// Nowhere.
+    None,
+}
+
+/// Settings of one connection. Every field has a default, so that older rows and partial updates read well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// ADV-07: a commitment without a typed QuickBooks Desktop ID takes its contract number.
+    pub use_procore_contract_number: bool,
+    /// ADV-16, ADV-17: linked companies follow QuickBooks on a refresh.
+    pub update_vendors_on_refresh: bool,
+    /// ADV-18: `ListID` of the service item that carries held and released retainage. Required for invoices (ADV-20).
+    pub retainage_item_list_id: Option<String>,
+    /// Payments: how often.
+    pub payment_schedule: PaymentSchedule,
+    /// Since when payments are synced (PAY-11). Set when the schedule leaves `never`, never by hand.
+    pub payments_since: Option<DateTime<Utc>>,
+    /// Cost codes: nested or flat items.
+    pub item_naming: ItemNaming,
+    /// Projects: a job under a customer, or a customer.
+    pub job_placement: JobPlacement,
+    /// MAP-07: where the project number goes.
+    pub project_number_field: ProjectNumberField,
+    /// Most tasks that share one message set, 1–500.
+    pub batch_size: u16,
+    /// Most records one query page holds, 1–5000.
+    pub page_size: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            use_procore_contract_number: true,
+            update_vendors_on_refresh: false,
+            retainage_item_list_id: None,
+            payment_schedule: PaymentSchedule::Never,
+            payments_since: None,
+            item_naming: ItemNaming::default(),
+            job_placement: JobPlacement::default(),
+            project_number_field: ProjectNumberField::default(),
+            batch_size: 20,
+            page_size: 500,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! ERP mode: Procore's own ERP Integrations tool is the screen, and its orders become our tasks.
+//!
+//! What lives here: what an order means for QuickBooks. What may not live here: SQL, HTTP, qbXML.
+
+use crate::{
+    mirror::ListKind,
+    tasks::{
+        AnyTask,
+        imports::{lists::ListRefresh, payments::PaymentsImport},
+        queue::NewTask,
+    },
+};
+
+pub mod orders;
+
+/// Subjects of tasks that are about no single Procore record.
+pub mod subjects {
+    /// Reading the company file's lists.
+    pub const LISTS: &str = "lists";
+    /// Reading vendors.
+    pub const VENDORS: &str = "vendors";
+    /// Reading jobs.
+    pub const JOBS: &str = "jobs";
+    /// Reading standard cost codes.
+    pub const STANDARD_COST_CODES: &str = "standard_cost_codes";
+    /// Reading payments.
+    pub const PAYMENTS: &str = "payments";
+}
+
+/// Smaller is earlier. What others refer to goes first; reading in bulk goes last, so that it holds up nobody.
+pub mod priorities {
+    /// Nothing can be written before the lists are known.
+    pub const LISTS: i16 = 0;
+    /// Cost codes.
+    pub const STANDARD_COST_CODE: i16 = 10;
+    /// Vendors.
+    pub const VENDOR: i16 = 20;
+    /// Jobs.
+    pub const JOB: i16 = 30;
+    /// Commitments.
+    pub const COMMITMENT: i16 = 40;
+    /// Subcontractor invoices.
+    pub const INVOICE: i16 = 50;
+    /// Readings a user asked for.
+    pub const IMPORT: i16 = 60;
+    /// Readings by schedule.
+    pub const SCHEDULED: i16 = 70;
+}
+
+/// The first reading of all lists, before anything is written.
+pub fn first_reading() -> NewTask {
+    NewTask {
+        subject: subjects::LISTS.to_owned(),
+        label: "First reading of the company file's lists".to_owned(),
+        task: AnyTask::ListRefresh(ListRefresh::new(ListKind::ALL)),
+        detail: None,
+        erp_request_id: None,
+        needs: Vec::new(),
+        priority: priorities::LISTS,
+    }
+}
+
+/// Reads what happened to payments since the latest change seen so far, by schedule.
+pub fn scheduled_payments(watermark: Option<String>) -> NewTask {
+    NewTask {
+        subject: subjects::PAYMENTS.to_owned(),
+        label: "Payments from QuickBooks, by schedule".to_owned(),
+        task: AnyTask::PaymentsImport(PaymentsImport::new(watermark)),
+        detail: None,
+        erp_request_id: None,
+        needs: Vec::new(),
+        priority: priorities::SCHEDULED,
+    }
+}

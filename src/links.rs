@@ -1,0 +1,137 @@
+//! Links: the pair Procore record ↔ QuickBooks record, and what is needed to write the QuickBooks side again.
+
+use serde::{Deserialize, Serialize};
+
+pub mod store;
+
+/// Kinds of Procore record that can be linked; the names are Procore's `item_type`s for external data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemType {
+    /// A company of the directory.
+    Vendor,
+    /// A project.
+    Project,
+    /// A code of the company's standard list.
+    StandardCostCode,
+    /// A code of a project.
+    CostCode,
+    /// A cost type.
+    LineItemType,
+    /// A subcontract.
+    WorkOrderContract,
+    /// A purchase order.
+    PurchaseOrderContract,
+    /// A line of a commitment.
+    LineItem,
+    /// A subcontractor invoice.
+    Requisition,
+    /// A line of a subcontractor invoice.
+    RequisitionContractItem,
+    /// A detail line of a subcontractor invoice.
+    RequisitionContractDetailItem,
+    /// A change order line of a subcontractor invoice.
+    RequisitionChangeOrderItem,
+    /// A payment of a subcontractor invoice.
+    InvoicePayment,
+}
+
+impl ItemType {
+    /// Procore's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Project => "project",
+            Self::StandardCostCode => "standard_cost_code",
+            Self::CostCode => "cost_code",
+            Self::LineItemType => "line_item_type",
+            Self::WorkOrderContract => "work_order_contract",
+            Self::PurchaseOrderContract => "purchase_order_contract",
+            Self::LineItem => "line_item",
+            Self::Requisition => "requisition",
+            Self::RequisitionContractItem => "requisition_contract_item",
+            Self::RequisitionContractDetailItem => "requisition_contract_detail_item",
+            Self::RequisitionChangeOrderItem => "requisition_change_order_item",
+            Self::InvoicePayment => "invoice_payment",
+        }
+    }
+
+    /// Reads Procore's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+    }
+}
+
+/// One Procore record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProcoreItem {
+    /// What it is.
+    pub item_type: ItemType,
+    /// Procore's id; 64 bits, some exceed 2^53.
+    pub id: i64,
+}
+
+impl ProcoreItem {
+    /// The record with this type and id.
+    pub fn new(item_type: ItemType, id: i64) -> Self {
+        Self { item_type, id }
+    }
+}
+
+impl std::fmt::Display for ProcoreItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.item_type.as_str(), self.id)
+    }
+}
+
+/// A link to store. `origin_id` is what Procore keeps as the record's third-party id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewLink {
+    /// The Procore side.
+    pub item: ProcoreItem,
+    /// What Procore stores: the `ListID` or `TxnID`, or `JobListID|ItemListID` for a project's cost code.
+    pub origin_id: String,
+    /// Shown to Procore's users as the external id; the purchase order number, say.
+    pub origin_code: Option<String>,
+    /// The QuickBooks side: `ListID`, `TxnID` or `TxnLineID` alone.
+    pub quickbooks_id: String,
+    /// The `EditSequence` QuickBooks answered with, where the record has one.
+    pub edit_sequence: Option<String>,
+    /// Whether Procore must be told (external data). False where Procore told us.
+    pub tell_procore: bool,
+}
+
+/// A stored link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The Procore side.
+    pub item: ProcoreItem,
+    /// As Procore stores it.
+    pub origin_id: String,
+    /// Shown to Procore's users as the external id; the number a purchase order or bill was exported with.
+    pub origin_code: Option<String>,
+    /// The QuickBooks side.
+    pub quickbooks_id: String,
+    /// The last known `EditSequence`.
+    pub edit_sequence: Option<String>,
+}
+
+/// What Procore must be told of these links.
+pub fn external_data(links: &[NewLink], unlinked: &[ProcoreItem]) -> Vec<crate::writebacks::ExternalDatum> {
+    let linked = links
+        .iter()
+        .filter(|link| link.tell_procore)
+        .map(|link| crate::writebacks::ExternalDatum {
+            item: link.item,
+            origin_id: Some(link.origin_id.clone()),
+            origin_code: link.origin_code.clone(),
+            edit_sequence: link.edit_sequence.clone(),
+        });
+    let gone = unlinked.iter().map(|item| crate::writebacks::ExternalDatum {
+        item: *item,
+        origin_id: None,
+        origin_code: None,
+        edit_sequence: None,
+    });
+    linked.chain(gone).collect()
+}

@@ -1,0 +1,103 @@
+//! The command line. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use plumbline::{
+    commands::{self, connection, demo, settings, task},
+    config::{Serving, Storage},
+};
+
+/// Keeps Procore and QuickBooks Desktop true to each other.
+///
+/// An accountant presses Export in Procore; the purchase order, bill or vendor stands in QuickBooks, exact to the cent,
+/// once; the result is back in Procore. Every option is also an environment variable.
+#[derive(Debug, Parser)]
+#[command(name = "plumbline", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    storage: Storage,
+
+    /// What to log: error, warn, info, debug, or per module (plumbline=debug). Logs go to standard error.
+    #[arg(
+        long,
+        env = "PLUMBLINE_LOG",
+        default_value = "warn,plumbline=info",
+        global = true
+    )]
+    log: String,
+
+    /// Log as JSON, one object per line.
+    #[arg(long, env = "PLUMBLINE_LOG_JSON", default_value_t = false, global = true)]
+    log_json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: the Web Connector's door, Procore's door, and the workers between them.
+    Serve(Serving),
+    /// Play the whole journey against stand-ins of Procore and QuickBooks, and compare both sides to the cent.
+    Demo(demo::Demo),
+    /// Bring the database schema up to date and stop.
+    Migrate,
+    /// Add, list, show, pause and repair connections.
+    #[command(subcommand)]
+    Connection(connection::ConnectionCommand),
+    /// Print the .qwc file that registers a connection in the QuickBooks Web Connector.
+    Qwc(connection::Qwc),
+    /// Show and change a connection's settings.
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
+    /// List, show and retry tasks.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Ask a running service whether it is ready (for container health checks).
+    Healthcheck(commands::Healthcheck),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Library code builds TLS clients; the provider is chosen once, here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let quiet = matches!(cli.command, Command::Demo(_));
+    commands::start_logging(&cli.log, cli.log_json, quiet);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("plumbline: the runtime did not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serving) => commands::serve(&cli.storage, serving).await,
+            Command::Demo(demo) => demo.run(&cli.storage).await,
+            Command::Migrate => commands::migrate(&cli.storage).await,
+            Command::Connection(command) => command.run(&cli.storage).await,
+            Command::Qwc(qwc) => qwc.run(&cli.storage).await,
+            Command::Settings(command) => command.run(&cli.storage).await,
+            Command::Task(command) => command.run(&cli.storage).await,
+            Command::Healthcheck(check) => check.run().await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("plumbline: {}", commands::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

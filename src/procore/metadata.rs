@@ -1,0 +1,471 @@
+//! Our ERP metadata document: what Procore's ERP tab shows, asks for and refuses on our behalf.
+//!
+//! Limits are QuickBooks', told here so that Procore's own forms refuse what would fail later. Entities are switched on
+//! for what this build does and off for everything else, so that no button leads nowhere.
+//!
+//! **Guess:** how a choice (vendor type, account, customer) is offered. The published example knows `date` and
+//! `string` fields only; `choice_field` is the one place that would change.
+
+use serde_json::{Value, json};
+
+/// The longest vendor name.
+pub const VENDOR_NAME: usize = 41;
+/// The longest job name.
+pub const PROJECT_NAME: usize = 41;
+/// The longest purchase order number, our "QuickBooks Desktop ID".
+pub const COMMITMENT_CODE: usize = 11;
+/// The longest bill number.
+pub const INVOICE_NUMBER: usize = 20;
+/// The longest cost code with all its levels.
+pub const COST_CODE: usize = 96;
+/// The longest commitment title.
+pub const COMMITMENT_TITLE: usize = 255;
+/// The longest line of an address.
+pub const ADDRESS_LINE: usize = 41;
+/// The longest city.
+pub const CITY: usize = 31;
+/// The longest state.
+pub const STATE: usize = 21;
+/// The longest postal code.
+pub const ZIP: usize = 13;
+/// The longest phone or fax number.
+pub const PHONE: usize = 21;
+/// What users read above the ids of QuickBooks records.
+pub const ID_COLUMN: &str = "QuickBooks Desktop ID";
+
+/// One choice for the approver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The record's `ListID`.
+    pub origin_id: String,
+    /// Its name.
+    pub label: String,
+}
+
+/// What the document depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// ADV-07: the contract number fills the QuickBooks Desktop ID.
+    pub use_procore_contract_number: bool,
+    /// A customer must be chosen for each project.
+    pub choose_customer: bool,
+    /// Payments can be synced (US editions).
+    pub sync_payments: bool,
+    /// Vendor types.
+    pub vendor_types: Vec<Choice>,
+    /// Income accounts.
+    pub income_accounts: Vec<Choice>,
+    /// Expense accounts.
+    pub expense_accounts: Vec<Choice>,
+    /// Customers a job can go under.
+    pub customers: Vec<Choice>,
+}
+
+/// The document, ready for [`super::erp_connection`].
+pub fn document(contents: &Contents) -> Value {
+    json!({"settings": {
+        "labels": {
+            "name": "QuickBooks Desktop",
+            "id_name": "quickbooks_desktop_id",
+            "short_name": "QuickBooks",
+        },
+        "configurations": {"settings": {"cost_codes_segment_delimiter": "-"}},
+        "entities": {
+            "standard_cost_codes": standard_cost_codes(contents),
+            "vendors": vendors(contents),
+            "jobs": jobs(contents),
+            "commitments": commitments(contents),
+            "commitment_items": commitment_items(),
+            "requisitions": requisitions(contents),
+            "contract_payments": {
+                "enabled": contents.sync_payments,
+                "tab": {"enabled": contents.sync_payments},
+                "configs": {
+                    "export": off(),
+                    "import": {"enabled": contents.sync_payments, "minimum_sync_version": "0"},
+                },
+            },
+            "standard_categories": disabled(),
+            "sub_jobs": disabled(),
+            "budgets": disabled(),
+            "job_costs": disabled(),
+            "job_cost_transactions": disabled(),
+            "commitment_change_orders": disabled(),
+            "commitment_change_order_items": disabled(),
+            "prime_contracts": disabled(),
+            "prime_contract_change_orders": disabled(),
+            "payment_applications": disabled(),
+            "company_level_direct_costs": disabled(),
+        },
+    }})
+}
+
+fn standard_cost_codes(contents: &Contents) -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": {"enabled": true, "custom_fields": [
+                choice_field("income_account_origin_id", "Income account", &contents.income_accounts, true),
+                choice_field("expense_account_origin_id", "Expense account", &contents.expense_accounts, false),
+            ]},
+            "import": on(),
+        },
+        "tab": id_column(),
+        "rules": {"export": {"fields": {"full_code": {"enabled": true, "validation": {
+            "max_length": max(COST_CODE, Some(
+                "Code is too long for QuickBooks Desktop. Maximum %{length} characters in all, 31 for each part of the code."
+            )),
+        }}}}},
+    })
+}
+
+fn vendors(contents: &Contents) -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": {"enabled": true, "custom_fields": [
+                choice_field("vendor_type_origin_id", "Vendor type", &contents.vendor_types, false),
+            ]},
+            "import": {"enabled": true, "create": on(), "update": on()},
+            "staged_records": on(),
+        },
+        "tab": id_column(),
+        "rules": {"export": {"fields": {"code": off()}}, "save": {"fields": {
+            // No message of ours: Procore has its own for a name that is too long (MAP-09).
+            "name": {"validation": {"max_length": max(VENDOR_NAME, None)}},
+            "address": address_rule(),
+            "city": length_rule(CITY),
+            "state_code": length_rule(STATE),
+            "zip": length_rule(ZIP),
+            "business_phone": length_rule(PHONE),
+            "fax_number": length_rule(PHONE),
+        }}},
+    })
+}
+
+fn jobs(contents: &Contents) -> Value {
+    let customer: Vec<Value> = contents
+        .choose_customer
+        .then(|| {
+            choice_field(
+                "customer_origin_id",
+                "QuickBooks customer",
+                &contents.customers,
+                true,
+            )
+        })
+        .into_iter()
+        .collect();
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": {"enabled": true, "custom_fields": customer},
+            "import": on(),
+            "update": on(),
+            "job_id_format": off(),
+            "category_assignments": on(),
+            "cost_type_assignment_deletions": off(),
+            "cost_code_deletions": off(),
+            "staged_records": on(),
+        },
+        "tab": id_column(),
+        "rules": {
+            "export": {"warning_message": {"enabled": false, "message": ""}, "fields": {"code": off()}},
+            "save": {"fields": {
+                "name": {"validation": {"max_length": max(PROJECT_NAME, Some(
+                    "Project name is too long for QuickBooks Desktop. Maximum %{length} characters."
+                ))}},
+                "address": address_rule(),
+                "city": length_rule(CITY),
+                "state_code": length_rule(STATE),
+                "zip": length_rule(ZIP),
+            }},
+        },
+    })
+}
+
+fn commitments(contents: &Contents) -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": on(),
+            "import": off(),
+            "unlink": off(),
+            "procore_contract_number": {"enabled": contents.use_procore_contract_number},
+            "export_purchase_orders": on(),
+            "export_subcontracts": on(),
+        },
+        "tab": id_column(),
+        "rules": {
+            "save": {"fields": {"title": {"validation": {"max_length": max(COMMITMENT_TITLE, None)}}}},
+            "export": {
+                "warning_message": {"enabled": false, "message": ""},
+                "fields": {"code": {"enabled": true, "validation": {
+                    "present": {"enabled": true, "message": "QuickBooks Desktop ID can't be blank."},
+                    "max_length": max(COMMITMENT_CODE, Some(
+                        "QuickBooks Desktop ID cannot be more than %{length} characters."
+                    )),
+                }}},
+            },
+        },
+    })
+}
+
+fn commitment_items() -> Value {
+    json!({
+        "enabled": true,
+        "configs": {"export": on(), "import": off()},
+        "tab": on(),
+        "rules": {"export": {}, "save": {"fields": {
+            "quantity": number_rule(10, 5),
+            "unit_cost": number_rule(10, 5),
+            "total_amount": number_rule(10, 2),
+            "cost_code": {"validation": {
+                "present": {"enabled": true, "message": "Choose a cost code for each line."},
+                "disallow_division": off(),
+            }},
+        }}},
+    })
+}
+
+fn requisitions(contents: &Contents) -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": on(),
+            "unlink": off(),
+            "sync_payments": {"enabled": contents.sync_payments},
+            "accounting_date": off(),
+        },
+        "tab": id_column(),
+        "rules": {
+            "export": {
+                "warning_message": {"enabled": false, "message": ""},
+                "fields": {
+                    "invoice_number": {"enabled": true, "validation": {
+                        "present": {"enabled": true, "message": "Invoice number can't be blank."},
+                        "max_length": max(INVOICE_NUMBER, Some(
+                            "Invoice number cannot be more than %{length} characters in QuickBooks Desktop."
+                        )),
+                    }},
+                    "billing_date": {"enabled": true, "validation": {
+                        "present": {"enabled": true, "message": "Billing date can't be blank."},
+                    }},
+                    "origin_code": off(),
+                },
+            },
+            "save": {"fields": {"invoice_number": {"validation": {"max_length": max(INVOICE_NUMBER, None)}}}},
+        },
+    })
+}
+
+/// A field with choices (guess; see the module's head). As long as there is nothing to choose it is not demanded: a
+/// button must not be blocked by an empty list; the export says what is missing.
+fn choice_field(key: &str, label: &str, choices: &[Choice], required: bool) -> Value {
+    let options: Vec<Value> = choices
+        .iter()
+        .map(|choice| json!({"value": choice.origin_id, "label": choice.label}))
+        .collect();
+    let mut field = json!({"key": key, "label": label, "type": "select", "options": options});
+    if required && !choices.is_empty() {
+        let message = format!("Please choose: {label}.");
+        field["rules"] = json!({"validation": {"present": {"enabled": true, "message": message}}});
+    }
+    field
+}
+
+fn on() -> Value {
+    json!({"enabled": true})
+}
+
+fn off() -> Value {
+    json!({"enabled": false})
+}
+
+fn disabled() -> Value {
+    json!({"enabled": false, "configs": {"export": off(), "import": off()}, "tab": off()})
+}
+
+fn id_column() -> Value {
+    json!({"enabled": true, "columns": {"code": {"enabled": true, "text": ID_COLUMN}}})
+}
+
+fn max(length: usize, message: Option<&str>) -> Value {
+    match message {
+        Some(message) => json!({"enabled": true, "length": length, "message": message}),
+        None => json!({"enabled": true, "length": length}),
+    }
+}
+
+fn length_rule(length: usize) -> Value {
+    json!({"validation": {"max_length": max(length, None)}})
+}
+
+fn address_rule() -> Value {
+    json!({"validation": {"max_line_length": max(
+        ADDRESS_LINE,
+        Some("A line of the address is too long for QuickBooks Desktop. Maximum %{length} characters."),
+    )}})
+}
+
+fn number_rule(units: usize, decimals: usize) -> Value {
+    json!({"validation": {
+        "max_length_units": {"enabled": true, "length": units},
+        "max_length_decimal": {"enabled": true, "length": decimals},
+        "numeric": on(),
+    }})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents() -> Contents {
+        Contents {
+            use_procore_contract_number: true,
+            choose_customer: true,
+            sync_payments: true,
+            income_accounts: vec![Choice {
+                origin_id: "80-1".into(),
+                label: "Construction Income".into(),
+            }],
+            ..Contents::default()
+        }
+    }
+
+    #[test]
+    fn limits_are_quickbooks_limits() {
+        let document = document(&contents());
+        let entities = &document["settings"]["entities"];
+        for (pointer, expected) in [
+            ("/vendors/rules/save/fields/name/validation/max_length/length", 41),
+            ("/jobs/rules/save/fields/name/validation/max_length/length", 41),
+            (
+                "/commitments/rules/export/fields/code/validation/max_length/length",
+                11,
+            ),
+            (
+                "/requisitions/rules/export/fields/invoice_number/validation/max_length/length",
+                20,
+            ),
+            (
+                "/standard_cost_codes/rules/export/fields/full_code/validation/max_length/length",
+                96,
+            ),
+            (
+                "/vendors/rules/save/fields/fax_number/validation/max_length/length",
+                21,
+            ),
+        ] {
+            assert_eq!(entities.pointer(pointer), Some(&json!(expected)), "{pointer}");
+        }
+        for entity in ["vendors", "jobs", "commitments", "requisitions"] {
+            assert_eq!(
+                entities[entity]["tab"]["columns"]["code"]["text"],
+                "QuickBooks Desktop ID"
+            );
+        }
+    }
+
+    #[test]
+    fn adv_07_and_09_the_contract_number_fills_the_id_which_cannot_be_blank() {
+        let mut contents = contents();
+        let with = document(&contents);
+        contents.use_procore_contract_number = false;
+        let without = document(&contents);
+        let pointer = "/settings/entities/commitments/configs/procore_contract_number/enabled";
+        assert_eq!(
+            (with.pointer(pointer), without.pointer(pointer)),
+            (Some(&json!(true)), Some(&json!(false)))
+        );
+        assert_eq!(
+            without
+                .pointer("/settings/entities/commitments/rules/export/fields/code/validation/present/message")
+                .unwrap(),
+            "QuickBooks Desktop ID can't be blank."
+        );
+    }
+
+    #[test]
+    fn only_what_this_build_does_is_switched_on() {
+        let document = document(&contents());
+        let entities = document["settings"]["entities"].as_object().unwrap();
+        let mut on: Vec<&str> = entities
+            .iter()
+            .filter(|(_, entity)| entity["enabled"] == json!(true))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        on.sort_unstable();
+        assert_eq!(
+            on,
+            [
+                "commitment_items",
+                "commitments",
+                "contract_payments",
+                "jobs",
+                "requisitions",
+                "standard_cost_codes",
+                "vendors"
+            ]
+        );
+    }
+
+    #[test]
+    fn fields_asked_for_at_export() {
+        let document = document(&contents());
+        let keys = |entity: &str| -> Vec<String> {
+            document["settings"]["entities"][entity]["configs"]["export"]["custom_fields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|field| field["key"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(keys("vendors"), ["vendor_type_origin_id"]);
+        assert_eq!(
+            keys("standard_cost_codes"),
+            ["income_account_origin_id", "expense_account_origin_id"]
+        );
+        assert_eq!(keys("jobs"), ["customer_origin_id"]);
+        let present = |entity: &str| {
+            let pointer = format!(
+                "/settings/entities/{entity}/configs/export/custom_fields/0/rules/validation/present/enabled"
+            );
+            document.pointer(&pointer).cloned()
+        };
+        assert_eq!(
+            present("standard_cost_codes"),
+            Some(json!(true)),
+            "there are income accounts to choose from"
+        );
+        assert_eq!(present("jobs"), None, "no customer is known yet");
+    }
+
+    /// Every path of ours that the published example has too must hold the same kind of value there.
+    #[test]
+    fn the_shape_follows_the_published_example_where_present() {
+        let Some(path) = crate::procore::events::reference("erp-metadata-example.json") else {
+            return;
+        };
+        let example: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut compared = 0;
+        compare(&document(&contents()), &example["metadata"], &mut compared, "");
+        assert!(compared > 100, "{compared}");
+    }
+
+    fn compare(ours: &Value, theirs: &Value, compared: &mut usize, path: &str) {
+        *compared += 1;
+        assert_eq!(
+            std::mem::discriminant(ours),
+            std::mem::discriminant(theirs),
+            "{path}: {ours} against {theirs}"
+        );
+        if let (Some(ours), Some(theirs)) = (ours.as_object(), theirs.as_object()) {
+            for (key, value) in ours {
+                if let Some(other) = theirs.get(key) {
+                    compare(value, other, compared, &format!("{path}/{key}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Staged records: what QuickBooks holds and Procore's users may import.
+//!
+//! No `status` is sent: a record that a user archived must stay archived through the next refresh (QBD-14). That
+//! Procore keeps the status of a known record, and stages a new one, is a guess.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    client::ProcoreClient,
+    external_data::origin_data,
+    paths,
+    sync::{SyncCall, Synced, sync},
+    vendors::{fields_of, state_code},
+};
+use crate::writebacks::{JobData, VendorData};
+
+/// Offers vendors for import.
+pub async fn stage_vendors(client: &ProcoreClient, vendors: &[&VendorData]) -> Synced {
+    let updates: Vec<Value> = vendors.iter().map(|vendor| staged_vendor(vendor)).collect();
+    stage(client, "offer QuickBooks vendors for import", &updates).await
+}
+
+/// Offers jobs for import.
+pub async fn stage_jobs(client: &ProcoreClient, jobs: &[&JobData]) -> Synced {
+    let updates: Vec<Value> = jobs.iter().map(|job| staged_job(job)).collect();
+    stage(client, "offer QuickBooks jobs for import", &updates).await
+}
+
+async fn stage(client: &ProcoreClient, what: &str, updates: &[Value]) -> Synced {
+    let path = paths::staged_records_sync(client.company_id());
+    let call = SyncCall {
+        what,
+        path: &path,
+        query: &[],
+        beside: Some(Map::new()),
+        identity: &["item_type", "origin_id"],
+        halve: true,
+    };
+    sync(client, &call, updates).await
+}
+
+fn staged(item_type: &str, origin_id: &str, edit_sequence: Option<&str>, data: &Map<String, Value>) -> Value {
+    let mut record = json!({
+        "item_type": item_type,
+        "origin_id": origin_id,
+        "parent_id": null,
+        "data": data,
+    });
+    if let Some(origin_data) = origin_data(edit_sequence) {
+        record["origin_data"] = json!(origin_data);
+    }
+    record
+}
+
+fn staged_vendor(vendor: &VendorData) -> Value {
+    let mut data = fields_of(vendor);
+    if let Some(kind) = &vendor.vendor_type_origin_id {
+        data.insert("vendor_type_origin_id".to_owned(), json!(kind));
+    }
+    staged(
+        "vendor",
+        &vendor.origin_id,
+        vendor.edit_sequence.as_deref(),
+        &data,
+    )
+}
+
+fn staged_job(job: &JobData) -> Value {
+    let mut data = Map::new();
+    data.insert("name".to_owned(), json!(job.name));
+    for (name, value) in [
+        ("description", job.description.as_deref()),
+        ("customer_origin_id", job.customer_origin_id.as_deref()),
+        ("address", job.address.as_deref()),
+        ("city", job.city.as_deref()),
+        ("state_code", job.state_code.as_deref().and_then(state_code)),
+        ("zip", job.zip.as_deref()),
+    ] {
+        if let Some(value) = value.filter(|text| !text.trim().is_empty()) {
+            data.insert(name.to_owned(), json!(value));
+        }
+    }
+    staged("project", &job.origin_id, job.edit_sequence.as_deref(), &data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qbd_14_no_status_is_sent() {
+        let vendor = VendorData {
+            origin_id: "80-1".into(),
+            edit_sequence: Some("7".into()),
+            name: "Acme".into(),
+            is_active: true,
+            vendor_type_origin_id: Some("T-1".into()),
+            ..VendorData::default()
+        };
+        assert_eq!(
+            staged_vendor(&vendor),
+            json!({
+                "item_type": "vendor", "origin_id": "80-1", "parent_id": null,
+                "origin_data": "{\"edit_sequence\":\"7\"}",
+                "data": {"name": "Acme", "is_active": true, "vendor_type_origin_id": "T-1"}
+            })
+        );
+    }
+
+    #[test]
+    fn a_job_is_a_project() {
+        let job = JobData {
+            origin_id: "80-2".into(),
+            name: "Tower".into(),
+            full_name: "Acme:Tower".into(),
+            customer_origin_id: Some("80-1".into()),
+            zip: Some("93013".into()),
+            ..JobData::default()
+        };
+        assert_eq!(
+            staged_job(&job),
+            json!({
+                "item_type": "project", "origin_id": "80-2", "parent_id": null,
+                "data": {"name": "Tower", "customer_origin_id": "80-1", "zip": "93013"}
+            })
+        );
+    }
+}

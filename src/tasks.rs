@@ -1,0 +1,204 @@
+//! The work: one task is one unit of QuickBooks work, an export or an import, as a resumable state machine.
+//!
+//! What lives here: the [`Machine`] contract, what a machine is handed ([`Facts`]) and what it gives back
+//! ([`Step`], [`Turn`]). Every machine is pure: no I/O, no clock, no randomness; it is tested by feeding it answers.
+//! What may not live here: SQL beyond the `queue` module, HTTP, SOAP.
+//!
+//! To add an export or import: one file beside the others, and one line in [`AnyTask`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    connections::{company_file::CompanyFile, settings::Settings},
+    links::{Link, NewLink, ProcoreItem},
+    mirror::{MirrorRecord, NameHolder},
+    qbxml::{Access, Request, Response},
+    writebacks::Writeback,
+};
+
+pub mod any;
+pub mod exports;
+pub mod failure;
+pub mod imports;
+pub mod lookup;
+pub mod queue;
+
+pub use any::AnyTask;
+pub use failure::{Failure, FailureCode};
+
+/// What a machine needs to know before it can take its next step. The edge looks these up, for a whole batch at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Names to look up in the name space that vendors, customers, employees and other names share.
+    pub names: Vec<String>,
+    /// Item `FullName`s to look up in the mirror, of any item kind.
+    pub item_names: Vec<String>,
+    /// Item `ListID`s to look up in the mirror.
+    pub item_ids: Vec<String>,
+    /// Procore records whose link to QuickBooks is needed.
+    pub links: Vec<ProcoreItem>,
+    /// QuickBooks ids (bills, payments, vendors …) whose link to Procore is needed.
+    pub linked_ids: Vec<String>,
+    /// Payments already known of these QuickBooks payment `TxnID`s.
+    pub payments: Vec<String>,
+}
+
+/// What the edge found for a task's [`Wants`], together with what every task may know.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The connection's settings.
+    pub settings: &'a Settings,
+    /// What is known of the company file that is open in this update session.
+    pub company: &'a CompanyFile,
+    /// The update session that asks. Iterators live and die with it.
+    pub session: uuid::Uuid,
+    /// Holders of the wanted names.
+    pub names: &'a [NameHolder],
+    /// Mirrored items that match the wanted names or ids.
+    pub items: &'a [MirrorRecord],
+    /// Links that match the wanted Procore records or QuickBooks ids.
+    pub links: &'a [Link],
+    /// Payments known of the wanted payment ids.
+    pub payments: &'a [crate::payments::KnownPayment],
+}
+
+impl Facts<'_> {
+    /// The link of a Procore record, if it has one.
+    pub fn link_of(&self, item: ProcoreItem) -> Option<&Link> {
+        self.links.iter().find(|link| link.item == item)
+    }
+
+    /// The link of a QuickBooks record, if it has one.
+    pub fn link_to(&self, quickbooks_id: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.quickbooks_id == quickbooks_id)
+    }
+
+    /// The mirrored item with this `ListID`.
+    pub fn item(&self, list_id: &str) -> Option<&MirrorRecord> {
+        self.items.iter().find(|item| item.list_id == list_id)
+    }
+
+    /// The mirrored item with this `FullName`; QuickBooks compares names without case.
+    pub fn item_named(&self, full_name: &str) -> Option<&MirrorRecord> {
+        let key = crate::mirror::name_key(full_name);
+        self.items.iter().find(|item| item.full_name_key() == key)
+    }
+
+    /// Everyone who holds this name among vendors, customers, employees and other names.
+    pub fn holders<'b>(&'b self, name: &str) -> impl Iterator<Item = &'b NameHolder> {
+        let key = crate::mirror::name_key(name);
+        self.names.iter().filter(move |holder| holder.name_key == key)
+    }
+}
+
+/// What a task does next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<S> {
+    /// Ask QuickBooks. All requests of one step have the same [`Access`]; they are answered in order.
+    Ask(Vec<Request>),
+    /// Nothing to ask: it is already known what comes of it.
+    Finished(Outcome),
+    /// Nothing to ask in this state, but the task goes on from another; the effects hold already. The next state's
+    /// [`Machine::wants`] are looked up before its step is taken.
+    Advance(S, Effects),
+}
+
+impl<S> Step<S> {
+    /// The same step with its state put into another type.
+    pub fn map<T>(self, into: impl FnOnce(S) -> T) -> Step<T> {
+        match self {
+            Self::Ask(requests) => Step::Ask(requests),
+            Self::Finished(outcome) => Step::Finished(outcome),
+            Self::Advance(state, effects) => Step::Advance(into(state), effects),
+        }
+    }
+}
+
+/// What an answer led to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Turn<S> {
+    /// The task goes on from this state; the effects hold already (a page of an import, say).
+    Continue(S, Effects),
+    /// The task has ended.
+    Finished(Outcome),
+    /// The same step again after a while: the record is locked, say. The reason is shown to whoever waits.
+    Later(S, String),
+}
+
+impl<S> Turn<S> {
+    /// The same turn with its state put into another type.
+    pub fn map<T>(self, into: impl FnOnce(S) -> T) -> Turn<T> {
+        match self {
+            Self::Continue(state, effects) => Turn::Continue(into(state), effects),
+            Self::Finished(outcome) => Turn::Finished(outcome),
+            Self::Later(state, reason) => Turn::Later(into(state), reason),
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done. What follows from it, and what the Procore user reads (may be empty).
+    Done(Effects, Vec<String>),
+    /// Not done, and why. What had taken effect before stays.
+    Failed(Failure, Effects),
+}
+
+/// What follows from an answer. Written in one transaction with the task's new state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Links to store. Each also goes to Procore as external data, in the same order.
+    pub links: Vec<NewLink>,
+    /// Links to forget (their QuickBooks record is gone, or a user unlinked them).
+    pub unlinked: Vec<ProcoreItem>,
+    /// What was read of the company file's lists.
+    pub mirror: Vec<MirrorRecord>,
+    /// The list kinds that have now been read to the end, with the watermark for the next incremental read.
+    pub mirrored: Vec<(crate::mirror::ListKind, Option<String>)>,
+    /// What is now known of payments.
+    pub payments: Vec<crate::payments::KnownPayment>,
+    /// Calls that are owed to Procore, in order, before the request detail is closed.
+    pub writebacks: Vec<Writeback>,
+    /// Records that could not be read, each with what is wrong with it: listed, while the rest goes on.
+    pub unreadable: Vec<String>,
+    /// From when payments are read the next time (`PaymentsImport` alone).
+    pub payments_watermark: Option<String>,
+}
+
+impl Effects {
+    /// Adds what follows from something else.
+    pub fn extend(&mut self, other: Self) {
+        self.links.extend(other.links);
+        self.unlinked.extend(other.unlinked);
+        self.mirror.extend(other.mirror);
+        self.mirrored.extend(other.mirrored);
+        self.payments.extend(other.payments);
+        self.writebacks.extend(other.writebacks);
+        self.unreadable.extend(other.unreadable);
+        self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
+    }
+}
+
+/// One kind of QuickBooks work. The implementing type *is* the state; it is stored as JSON between two calls.
+pub trait Machine: Serialize + for<'de> Deserialize<'de> + Sized {
+    /// What the next step depends on.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+
+    /// Whether the next step reads or writes. Reads and writes travel in different message sets.
+    fn access(&self) -> Access;
+
+    /// What to ask QuickBooks next.
+    fn step(&self, facts: &Facts<'_>) -> Step<Self>;
+
+    /// Takes QuickBooks' answers to the last [`Step::Ask`], one per request, in order.
+    fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self>;
+
+    /// QuickBooks cannot say what became of the last write (message set status 600, 9001, 9002, 9005):
+    /// go and look, never send again blindly. Reads are simply asked again.
+    fn outcome_unknown(self) -> Turn<Self> {
+        Turn::Continue(self, Effects::default())
+    }
+}

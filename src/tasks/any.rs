@@ -1,0 +1,78 @@
+//! All kinds of task in one type, as they lie in the queue. A new export or import adds one line here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Facts, Machine, Step, Turn, Wants, exports, imports};
+use crate::qbxml::{Access, Response};
+
+macro_rules! any_task {
+    ($($(#[doc = $doc:literal])* $variant:ident($state:ty) = $kind:literal,)+) => {
+        /// A task of any kind, with its state.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(tag = "task", content = "state")]
+        pub enum AnyTask {
+            $($(#[doc = $doc])* #[serde(rename = $kind)] $variant($state),)+
+        }
+
+        $(impl From<$state> for AnyTask {
+            fn from(state: $state) -> Self {
+                Self::$variant(state)
+            }
+        })+
+
+        impl AnyTask {
+            /// The kind, as it stands in the database and in metrics.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $kind,)+ }
+            }
+
+            /// See [`Machine::wants`].
+            pub fn wants(&self) -> Wants {
+                match self { $(Self::$variant(state) => state.wants(),)+ }
+            }
+
+            /// See [`Machine::access`].
+            pub fn access(&self) -> Access {
+                match self { $(Self::$variant(state) => state.access(),)+ }
+            }
+
+            /// See [`Machine::step`].
+            pub fn step(&self, facts: &Facts<'_>) -> Step<Self> {
+                match self { $(Self::$variant(state) => state.step(facts).map(Self::$variant),)+ }
+            }
+
+            /// See [`Machine::answer`].
+            pub fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
+                match self { $(Self::$variant(state) => state.answer(answers, facts).map(Self::$variant),)+ }
+            }
+
+            /// See [`Machine::outcome_unknown`].
+            pub fn outcome_unknown(self) -> Turn<Self> {
+                match self { $(Self::$variant(state) => state.outcome_unknown().map(Self::$variant),)+ }
+            }
+        }
+    };
+}
+
+any_task! {
+    /// A company → a vendor.
+    Vendor(exports::vendor::VendorExport) = "vendor",
+    /// A standard cost code → a service item.
+    StandardCostCode(exports::standard_cost_code::StandardCostCodeExport) = "standard_cost_code",
+    /// A project → a job.
+    Job(exports::job::JobExport) = "job",
+    /// A commitment → a purchase order.
+    Commitment(exports::commitment::CommitmentExport) = "commitment",
+    /// A subcontractor invoice → a bill.
+    Invoice(exports::invoice::InvoiceExport) = "invoice",
+    /// Lists → the mirror.
+    ListRefresh(imports::lists::ListRefresh) = "list_refresh",
+    /// Vendors → staged companies.
+    VendorsImport(imports::vendors::VendorsImport) = "vendors_import",
+    /// Jobs → staged projects.
+    JobsImport(imports::jobs::JobsImport) = "jobs_import",
+    /// Service items → standard cost codes.
+    StandardCostCodesImport(imports::standard_cost_codes::StandardCostCodesImport) = "standard_cost_codes_import",
+    /// Bill payments → payments issued.
+    PaymentsImport(imports::payments::PaymentsImport) = "payments_import",
+}

@@ -1,0 +1,12 @@
+//! Exports: Procore → QuickBooks, one file per entity.
+
+mod answers;
+pub mod coding;
+pub mod commitment;
+mod faults;
+pub mod invoice;
+pub mod job;
+mod plain_text;
+pub mod standard_cost_code;
+pub mod vendor;
+mod written;

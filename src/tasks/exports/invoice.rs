@@ -1,0 +1,755 @@
+//! A subcontractor invoice → a bill: its lines on their items and the job, and retainage on the item of the settings.
+//!
+//! The bill is not linked to lines of the purchase order: QuickBooks receives purchase orders by quantity, so the first
+//! progress bill would close an amount-based line, and a link cannot be undone (qbxml.md §11).
+//!
+//! Decisions: lines without amount and quantity in this period are left out, for a bill of fifty zeros helps nobody. A
+//! bill of 0.00 is sent if it has lines (all work of the period retained): it is a cost of the job and a debt to the
+//! vendor all the same. What is below zero is refused (MAP-33).
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answers::Trouble,
+    coding::{self, Amounts, LineCode},
+    faults::{Faults, told, within},
+    written::{self, Expected, Sent, Written},
+};
+use crate::{
+    links::{ItemType, NewLink, ProcoreItem},
+    qbxml::{
+        Access, ListRef, Money, Response,
+        bill::{self, BillAdd, BillRet, ItemLineAdd},
+        item,
+        purchase_order::{self, PurchaseOrderRet},
+        text,
+    },
+    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
+};
+
+const RET: &str = "BillRet";
+
+/// A subcontractor invoice on its way to QuickBooks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InvoiceExport {
+    /// The Procore requisition.
+    pub procore_id: i64,
+    /// The vendor's invoice number: the bill's number.
+    pub invoice_number: Option<String>,
+    /// The bill's date.
+    pub billing_date: Option<NaiveDate>,
+    /// When the bill is due; without it the vendor's terms apply.
+    pub payment_date: Option<NaiveDate>,
+    /// The commitment. Its kind need not be known: both kinds share their ids.
+    pub commitment_id: i64,
+    /// What a person calls the commitment.
+    pub commitment_number: Option<String>,
+    /// The purchase order's `TxnID`, where Procore knows the commitment to be linked.
+    pub commitment_origin_id: Option<String>,
+    /// The contract company, where known.
+    pub vendor_id: Option<i64>,
+    /// The vendor's `ListID`, where known; else the purchase order is asked.
+    pub vendor_list_id: Option<String>,
+    /// The project.
+    pub project_id: Option<i64>,
+    /// The job's `ListID`, where Procore knows the project to be linked.
+    pub job_list_id: Option<String>,
+    /// The bill's `TxnID`, where Procore knows the invoice to be linked.
+    pub origin_id: Option<String>,
+    /// What Procore says is due. The bill must come to it, to the cent.
+    pub current_payment_due: Option<Money>,
+    /// A note.
+    pub memo: Option<String>,
+    /// The lines, in order.
+    pub lines: Vec<InvoiceLine>,
+    /// Our own id for the bill, in braces, derived from the Procore record.
+    pub external_guid: String,
+    /// The retainage item of the settings, once it has been looked up.
+    pub retainage_item: Option<String>,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// A line of a subcontractor invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InvoiceLine {
+    /// The Procore line.
+    pub procore_id: i64,
+    /// `RequisitionContractItem`, `RequisitionContractDetailItem` or `RequisitionChangeOrderItem`.
+    pub item_type: ItemType,
+    /// Its cost code.
+    pub code: LineCode,
+    /// Its text.
+    pub description: Option<String>,
+    /// Whether quantity and price count.
+    pub is_unit_based: bool,
+    /// Quantity of this period.
+    pub quantity: Decimal,
+    /// The price of one.
+    pub unit_cost: Decimal,
+    /// Work and materials of this period, before retainage.
+    pub amount: Money,
+    /// Held back of this line in this period, as a positive amount.
+    pub retainage_held: Money,
+    /// Released in this period, as a positive amount.
+    pub retainage_released: Money,
+}
+
+impl Default for InvoiceLine {
+    fn default() -> Self {
+        Self {
+            procore_id: 0,
+            item_type: ItemType::RequisitionContractItem,
+            code: LineCode::default(),
+            description: None,
+            is_unit_based: false,
+            quantity: Decimal::ZERO,
+            unit_cost: Decimal::ZERO,
+            amount: Money::ZERO,
+            retainage_held: Money::ZERO,
+            retainage_released: Money::ZERO,
+        }
+    }
+}
+
+impl InvoiceLine {
+    fn is_billed(&self) -> bool {
+        !self.amount.is_zero() || (self.is_unit_based && !self.quantity.is_zero())
+    }
+}
+
+/// How far the export is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Learn from settings and links what the bill needs.
+    Prepare {
+        /// The bill it was linked to is gone: links to it do not count.
+        anew: bool,
+    },
+    /// The vendor is not known: ask the purchase order.
+    FindVendor {
+        /// The purchase order.
+        txn_id: String,
+    },
+    /// Add it.
+    Add,
+    /// The fate of the Add is unknown: go and look.
+    FindOut,
+    /// It was written: read its lines' ids.
+    ReadBack {
+        /// The bill.
+        txn_id: String,
+    },
+    /// It is linked here, and Procore does not know it: sent twice, or reset there. Look whether it exists.
+    Recheck {
+        /// The bill.
+        txn_id: String,
+    },
+    /// It is linked in Procore, and not here: look whether it exists.
+    Adopt {
+        /// The bill.
+        txn_id: String,
+    },
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Prepare { anew: false }
+    }
+}
+
+impl InvoiceExport {
+    fn item(&self) -> ProcoreItem {
+        ProcoreItem::new(ItemType::Requisition, self.procore_id)
+    }
+
+    fn commitment_items(&self) -> [ProcoreItem; 2] {
+        [ItemType::WorkOrderContract, ItemType::PurchaseOrderContract]
+            .map(|kind| ProcoreItem::new(kind, self.commitment_id))
+    }
+
+    /// `The subcontractor invoice 9348`.
+    fn what(&self) -> String {
+        match told(self.invoice_number.as_ref()) {
+            Some(number) => format!("The subcontractor invoice {number}"),
+            None => format!("The subcontractor invoice with Procore's id {}", self.procore_id),
+        }
+    }
+
+    fn commitment_label(&self) -> String {
+        match told(self.commitment_number.as_ref()) {
+            Some(number) => format!("commitment {number}"),
+            None => format!("commitment (Procore's id {})", self.commitment_id),
+        }
+    }
+
+    /// The bill's number as QuickBooks will hold it; empty where there is none.
+    fn clean_number(&self) -> String {
+        text::fit_line(
+            "number",
+            self.invoice_number.as_deref().unwrap_or_default(),
+            usize::MAX,
+        )
+        .unwrap_or_default()
+    }
+
+    /// MAP-23: the bill's number.
+    fn ref_number(&self) -> Result<String, String> {
+        let number = self.clean_number();
+        let (length, max) = (number.chars().count(), bill::REF_NUMBER_MAX);
+        if number.is_empty() {
+            return Err(format!(
+                "{} cannot be sent to ERP because its Invoice # is empty; it becomes the bill's number. Enter one in Procore, \
+                 then export it again.",
+                self.what()
+            ));
+        }
+        if length > max {
+            let cut: String = number.chars().take(max).collect();
+            return Err(format!(
+                "{} cannot be sent to ERP because its Invoice # has {length} characters; a bill number in QuickBooks holds at \
+                 most {max}, and only \"{cut}\" would remain. Shorten the Invoice # in Procore, then export it again.",
+                self.what()
+            ));
+        }
+        Ok(number)
+    }
+
+    fn purchase_order(&self, facts: &Facts<'_>) -> Option<String> {
+        told(self.commitment_origin_id.as_ref()).or_else(|| {
+            self.commitment_items()
+                .into_iter()
+                .find_map(|item| facts.link_of(item))
+                .map(|link| link.quickbooks_id.clone())
+        })
+    }
+
+    fn vendor(&self, facts: &Facts<'_>) -> Option<String> {
+        told(self.vendor_list_id.as_ref()).or_else(|| {
+            let vendor = ProcoreItem::new(ItemType::Vendor, self.vendor_id?);
+            facts.link_of(vendor).map(|link| link.quickbooks_id.clone())
+        })
+    }
+
+    fn job(&self, facts: &Facts<'_>) -> Option<String> {
+        told(self.job_list_id.as_ref()).or_else(|| {
+            let project = ProcoreItem::new(ItemType::Project, self.project_id?);
+            facts.link_of(project).map(|link| link.quickbooks_id.clone())
+        })
+    }
+
+    fn held(&self) -> Money {
+        self.lines.iter().map(|line| line.retainage_held).sum()
+    }
+
+    fn released(&self) -> Money {
+        self.lines.iter().map(|line| line.retainage_released).sum()
+    }
+
+    /// The lines that are sent: the Procore line, if it is one, and the amount.
+    fn sent_lines(&self) -> Vec<(Option<ProcoreItem>, Money)> {
+        let work = self.lines.iter().filter(|line| line.is_billed()).map(|line| {
+            (
+                Some(ProcoreItem::new(line.item_type, line.procore_id)),
+                line.amount,
+            )
+        });
+        let retainage = self.retainage().into_iter().map(|(_, amount)| (None, amount));
+        work.chain(retainage).collect()
+    }
+
+    /// ADV-19: held retainage is a deduction, released retainage an addition; each only if there is any.
+    fn retainage(&self) -> Vec<(&'static str, Money)> {
+        [
+            ("Retainage held", -self.held()),
+            ("Retainage released", self.released()),
+        ]
+        .into_iter()
+        .filter(|(_, amount)| !amount.is_zero())
+        .collect()
+    }
+
+    fn total(&self) -> Money {
+        self.sent_lines().into_iter().map(|(_, amount)| amount).sum()
+    }
+
+    /// MAP-25, MAP-33: the bill comes to what is due, and to something a bill can be.
+    fn check_total(&self) -> Result<(), Failure> {
+        let what = self.what();
+        let refused = |code, why: String| {
+            Err(Failure::new(
+                code,
+                format!("{what} cannot be sent to ERP because {why}"),
+            ))
+        };
+        let total = self.total();
+        let Some(due) = self.current_payment_due else {
+            return refused(
+                FailureCode::AmountMismatch,
+                "Procore did not tell its Current Payment Due, so that its lines cannot be checked. Send it again; if it stays \
+                 so, tell whoever runs Plumbline."
+                    .to_owned(),
+            );
+        };
+        let lowest = total.min(due);
+        if lowest.is_negative() {
+            return refused(
+                FailureCode::InvalidField,
+                format!(
+                    "what is due is {lowest}, and a bill in QuickBooks cannot be below zero. Take the deduction into the next \
+                     invoice, or enter a vendor credit in QuickBooks by hand."
+                ),
+            );
+        }
+        if total != due {
+            let work: Money = self.lines.iter().map(|line| line.amount).sum();
+            return refused(
+                FailureCode::AmountMismatch,
+                format!(
+                    "its lines come to {total} (work and materials {work}, retainage held {}, released {}), but its Current \
+                     Payment Due in Procore is {due} (difference {}). Correct the invoice in Procore, then export it again.",
+                    self.held(),
+                    self.released(),
+                    total - due
+                ),
+            );
+        }
+        if self.sent_lines().is_empty() {
+            return refused(
+                FailureCode::InvalidField,
+                "it bills nothing in this period: no line has an amount, and no retainage is held or released.".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// ADV-18, ADV-20, ADV-22: the item that carries retainage, which must be chosen even where there is none.
+    fn retainage_item_fault(&self, facts: &Facts<'_>) -> Option<String> {
+        let setting = "Invoice Retainage Item";
+        let Some(chosen) = facts.settings.retainage_item_list_id.as_deref() else {
+            return Some(format!(
+                "{} cannot be sent to ERP because no {setting} is chosen. Choose a service item of QuickBooks in the setting \
+                 \"{setting}\", then export it again. It is needed even where no retainage is held.",
+                self.what()
+            ));
+        };
+        let Some(record) = facts.item(chosen) else {
+            return Some(format!(
+                "{} cannot be sent to ERP because the item of the setting \"{setting}\" is not in QuickBooks any more. Refresh \
+                 the job list, choose another one, then export it again.",
+                self.what()
+            ));
+        };
+        let name = &record.full_name;
+        let why = if record.detail.as_deref() != Some(item::SERVICE) {
+            "is not a service item".to_owned()
+        } else if !record.is_active {
+            "is inactive in QuickBooks".to_owned()
+        } else if facts.links.iter().any(|link| {
+            link.quickbooks_id == chosen
+                && matches!(
+                    link.item.item_type,
+                    ItemType::StandardCostCode | ItemType::CostCode
+                )
+        }) {
+            "is linked to a cost code, which it must not be".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{} cannot be sent to ERP because the item \"{name}\" of the setting \"{setting}\" {why}. Choose another service \
+             item there, then export it again.",
+            self.what()
+        ))
+    }
+
+    /// COMP-10: QuickBooks would ask for the closing date's password, and no program can answer it.
+    fn check_closing_date(&self, date: NaiveDate, facts: &Facts<'_>) -> Result<(), String> {
+        let closed = facts.company.closing_date.as_deref();
+        match closed.and_then(|text| text.trim().parse::<NaiveDate>().ok()) {
+            Some(closed) if date <= closed => Err(format!(
+                "{} cannot be sent to ERP because its billing date {date} is on or before {closed}, the closing date of the \
+                 company file. Give it a later billing date in Procore, or have the QuickBooks administrator move the closing \
+                 date (Company > Set Closing Date), then export it again.",
+                self.what()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn line(
+        &self,
+        place: usize,
+        line: &InvoiceLine,
+        job: Option<&String>,
+        facts: &Facts<'_>,
+        faults: &mut Faults,
+    ) -> Option<ItemLineAdd> {
+        let what = self.what();
+        let code = line.code.label();
+        let item = line.code.item(facts);
+        match &item {
+            None => faults.not_synced.push(format!(
+                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is not in QuickBooks. The code \
+                 must be in the QuickBooks Desktop Standard Cost Codes list: send it first, then export the invoice again."
+            )),
+            Some(item) if facts.settings.retainage_item_list_id.as_ref() == Some(item) => faults.setting.push(format!(
+                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is linked to the Invoice \
+                 Retainage Item. Choose another retainage item in the settings, or another code for the line."
+            )),
+            Some(item) => {
+                if let Some(reason) = coding::inactive(facts, item) {
+                    faults.invalid.push(format!(
+                        "{what} cannot be sent to ERP because of the cost code {code} of its line {place}: {reason}."
+                    ));
+                }
+            }
+        }
+        let desc = text::fit(
+            &format!("The description of line {place} of {}", within(&what)),
+            line.description.as_deref().unwrap_or_default(),
+            bill::DESC_MAX,
+        );
+        let desc = faults.noted(desc.map_err(|error| error.to_string()));
+        let amounts = coding::amounts(line.is_unit_based, line.quantity, line.unit_cost, line.amount);
+        let Amounts { quantity, price, amount } = faults.noted(amounts.map_err(|error| {
+            format!(
+                "The quantity of line {place} of {} cannot be stored in QuickBooks: {error}. Change it in Procore, then export \
+                 the invoice again.",
+                within(&what)
+            )
+        }));
+        Some(ItemLineAdd {
+            item: ListRef::by_id(item?),
+            desc: Some(desc).filter(|desc| !desc.is_empty()),
+            quantity,
+            cost: price,
+            amount,
+            customer: ListRef::by_id(job?),
+            billable_status: bill::NOT_BILLABLE.to_owned(),
+        })
+    }
+
+    /// The bill as it will be written, or everything that keeps it from being written.
+    pub fn bill(&self, facts: &Facts<'_>) -> Result<BillAdd, Failure> {
+        let what = self.what();
+        let mut faults = Faults::default();
+        faults.setting.extend(self.retainage_item_fault(facts));
+        let ref_number = faults.noted(self.ref_number());
+        let date = self.billing_date.unwrap_or_default();
+        if self.billing_date.is_none() {
+            faults.invalid.push(format!(
+                "{what} cannot be sent to ERP because it has no billing date; it becomes the bill's date. Enter one in Procore, \
+                 then export it again."
+            ));
+        } else {
+            faults.noted(self.check_closing_date(date, facts));
+        }
+        let memo = text::fit_optional(
+            &format!("The memo of {}", within(&what)),
+            self.memo.as_deref(),
+            bill::MEMO_MAX,
+        );
+        let memo = faults.noted(memo.map_err(|error| error.to_string()));
+        let job = self.job(facts);
+        if job.is_none() {
+            faults.not_synced.push(format!(
+                "{what} cannot be sent to ERP because its project is not linked to a job in QuickBooks. Send the project first, \
+                 then export the invoice again."
+            ));
+        }
+        let mut lines: Vec<ItemLineAdd> = self
+            .lines
+            .iter()
+            .zip(1..)
+            .filter(|(line, _)| line.is_billed())
+            .filter_map(|(line, place)| self.line(place, line, job.as_ref(), facts, &mut faults))
+            .collect();
+        let vendor = self.vendor(facts);
+        if vendor.is_none() {
+            faults.not_synced.push(format!(
+                "{what} cannot be sent to ERP because the vendor of its {} is not known in QuickBooks. Link the contract company \
+                 in the ERP Integrations tool (Vendors), then export the invoice again.",
+                self.commitment_label()
+            ));
+        }
+        faults.into_result()?;
+        self.check_total()?;
+        let retainage_item = facts.settings.retainage_item_list_id.clone().unwrap_or_default();
+        let job = job.unwrap_or_default();
+        lines.extend(self.retainage().into_iter().map(|(desc, amount)| ItemLineAdd {
+            item: ListRef::by_id(&retainage_item),
+            desc: Some(desc.to_owned()),
+            quantity: None,
+            cost: None,
+            amount: Some(amount),
+            customer: ListRef::by_id(&job),
+            billable_status: bill::NOT_BILLABLE.to_owned(),
+        }));
+        Ok(BillAdd {
+            vendor: ListRef::by_id(vendor.unwrap_or_default()),
+            txn_date: date.to_string(),
+            due_date: self.payment_date.map(|date| date.to_string()),
+            ref_number,
+            memo,
+            external_guid: Some(self.external_guid.clone()).filter(|guid| !guid.is_empty()),
+            lines,
+        })
+    }
+
+    fn at(&self, stage: Stage) -> Self {
+        Self {
+            stage,
+            ..self.clone()
+        }
+    }
+
+    /// It stands in QuickBooks.
+    fn concluded(&self, written: &Written) -> Outcome {
+        written::concluded(
+            written,
+            &Expected {
+                item: self.item(),
+                what: &self.what(),
+                word: "bill",
+                ref_number: Some(self.clean_number())
+                    .filter(|number| !number.is_empty())
+                    .as_deref(),
+                total: self.total(),
+                lines: &self.sent_lines(),
+            },
+        )
+    }
+
+    /// Already linked, with all its lines: Procore is told again, and nothing is written.
+    fn known(&self, facts: &Facts<'_>) -> Option<Outcome> {
+        let lines = self.sent_lines().into_iter().filter_map(|(item, _)| item);
+        let links = std::iter::once(self.item())
+            .chain(lines)
+            .map(|item| {
+                facts.link_of(item).map(|link| NewLink {
+                    item,
+                    origin_id: link.origin_id.clone(),
+                    origin_code: link.origin_code.clone(),
+                    quickbooks_id: link.quickbooks_id.clone(),
+                    edit_sequence: link.edit_sequence.clone(),
+                    tell_procore: true,
+                })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Outcome::Done(
+            Effects {
+                links,
+                ..Effects::default()
+            },
+            Vec::new(),
+        ))
+    }
+
+    /// Whether it is linked, here or in Procore, and what to do then.
+    fn linked(&self, facts: &Facts<'_>) -> Option<Step<Self>> {
+        let told = told(self.origin_id.as_ref());
+        let Some(link) = facts.link_of(self.item()) else {
+            return told.map(|txn_id| Step::Advance(self.at(Stage::Adopt { txn_id }), Effects::default()));
+        };
+        let txn_id = link.quickbooks_id.clone();
+        Some(match (told, self.known(facts)) {
+            (Some(told), Some(outcome)) if told == txn_id => Step::Finished(outcome),
+            (Some(told), _) => Step::Advance(self.at(Stage::Adopt { txn_id: told }), Effects::default()),
+            (None, _) => Step::Advance(self.at(Stage::Recheck { txn_id }), Effects::default()),
+        })
+    }
+
+    fn prepare(&self, facts: &Facts<'_>) -> Step<Self> {
+        let refused = |failure| Step::Finished(Outcome::Failed(failure, Effects::default()));
+        let Some(txn_id) = self.purchase_order(facts) else {
+            return refused(Failure::new(
+                FailureCode::NotSynced,
+                format!(
+                    "{} cannot be sent to ERP because its {} is not in QuickBooks. Export the commitment first, then the \
+                     invoice again.",
+                    self.what(),
+                    self.commitment_label()
+                ),
+            ));
+        };
+        if facts.settings.retainage_item_list_id.is_none()
+            && let Some(fault) = self.retainage_item_fault(facts)
+        {
+            return refused(Failure::new(FailureCode::Setting, fault));
+        }
+        let stage = if self.vendor(facts).is_some() {
+            Stage::Add
+        } else {
+            Stage::FindVendor { txn_id }
+        };
+        let next = Self {
+            retainage_item: facts.settings.retainage_item_list_id.clone(),
+            ..self.at(stage)
+        };
+        Step::Advance(next, Effects::default())
+    }
+
+    fn added(self, answers: &[Response]) -> Turn<Self> {
+        match written::sent::<BillRet>(answers, RET, &self.what()) {
+            Sent::Whole(written) => Turn::Finished(self.concluded(&written)),
+            Sent::There(txn_id) => Turn::Continue(self.at(Stage::ReadBack { txn_id }), Effects::default()),
+            Sent::Later(reason) => Turn::Later(self, reason),
+            Sent::Unsure => Turn::Continue(self.at(Stage::FindOut), Effects::default()),
+            Sent::Refused(failure) => failed(failure),
+        }
+    }
+
+    fn vendor_found(self, txn_id: &str, answers: &[Response]) -> Turn<Self> {
+        let found = match written::found::<PurchaseOrderRet>(answers, "PurchaseOrderRet", &self.what()) {
+            Ok(found) => found,
+            Err(Trouble::Later(reason)) => return Turn::Later(self, reason),
+            Err(Trouble::Failed(failure)) => return failed(failure),
+        };
+        let vendor = found
+            .into_iter()
+            .find(|order| order.txn_id == txn_id)
+            .and_then(|order| order.vendor_list_id);
+        match vendor {
+            Some(vendor) => {
+                let next = Self {
+                    vendor_list_id: Some(vendor),
+                    ..self.at(Stage::Add)
+                };
+                Turn::Continue(next, Effects::default())
+            }
+            None => failed(Failure::new(
+                FailureCode::NotSynced,
+                format!(
+                    "{} cannot be sent to ERP because the purchase order of its {} is no longer in QuickBooks, or has no vendor \
+                     there. Unlink the commitment in the ERP Integrations tool, export it again, then the invoice.",
+                    self.what(),
+                    self.commitment_label()
+                ),
+            )),
+        }
+    }
+
+    fn looked_up(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
+        let found = match written::found::<BillRet>(answers, RET, &self.what()) {
+            Ok(found) => found,
+            Err(Trouble::Later(reason)) => return Turn::Later(self, reason),
+            Err(Trouble::Failed(failure)) => return failed(failure),
+        };
+        let again = |stage| Turn::Continue(self.at(stage), Effects::default());
+        match &self.stage {
+            Stage::FindOut => {
+                match written::ours(
+                    found,
+                    &self.external_guid,
+                    self.vendor(facts).as_deref(),
+                    self.total(),
+                ) {
+                    Some(written) => Turn::Finished(self.concluded(&written)),
+                    None => again(Stage::Add),
+                }
+            }
+            Stage::ReadBack { txn_id } | Stage::Adopt { txn_id } => {
+                match found.iter().find(|written| written.txn_id == *txn_id) {
+                    Some(written) => Turn::Finished(self.concluded(written)),
+                    None => failed(Failure::new(
+                        FailureCode::NotSynced,
+                        format!(
+                            "{} is linked to a bill that is no longer in QuickBooks ({txn_id}). Unlink the invoice in the ERP \
+                             Integrations tool, then export it again.",
+                            self.what()
+                        ),
+                    )),
+                }
+            }
+            Stage::Recheck { txn_id } => match found.iter().find(|written| written.txn_id == *txn_id) {
+                Some(written) => Turn::Finished(self.concluded(written)),
+                // Reset in Procore and deleted in QuickBooks, as the way to correct a mistake is.
+                None => again(Stage::Prepare { anew: true }),
+            },
+            stage => again(stage.clone()),
+        }
+    }
+}
+
+fn failed<S>(failure: Failure) -> Turn<S> {
+    Turn::Finished(Outcome::Failed(failure, Effects::default()))
+}
+
+impl Machine for InvoiceExport {
+    fn wants(&self) -> Wants {
+        let mut links = vec![self.item()];
+        links.extend(self.commitment_items());
+        links.extend(self.vendor_id.map(|id| ProcoreItem::new(ItemType::Vendor, id)));
+        links.extend(self.project_id.map(|id| ProcoreItem::new(ItemType::Project, id)));
+        for line in &self.lines {
+            links.push(ProcoreItem::new(line.item_type, line.procore_id));
+            links.extend(line.code.wanted());
+        }
+        let items = self.lines.iter().filter_map(|line| line.code.told_item());
+        Wants {
+            links,
+            item_ids: items
+                .map(str::to_owned)
+                .chain(self.retainage_item.clone())
+                .collect(),
+            linked_ids: self.retainage_item.iter().cloned().collect(),
+            ..Wants::default()
+        }
+    }
+
+    fn access(&self) -> Access {
+        match self.stage {
+            Stage::Add => Access::Write,
+            Stage::Prepare { .. }
+            | Stage::FindVendor { .. }
+            | Stage::FindOut
+            | Stage::ReadBack { .. }
+            | Stage::Recheck { .. }
+            | Stage::Adopt { .. } => Access::Read,
+        }
+    }
+
+    fn step(&self, facts: &Facts<'_>) -> Step<Self> {
+        match &self.stage {
+            Stage::Prepare { anew } => {
+                let linked = (!anew).then(|| self.linked(facts)).flatten();
+                linked.unwrap_or_else(|| self.prepare(facts))
+            }
+            Stage::FindVendor { txn_id } => Step::Ask(vec![purchase_order::by_id(txn_id)]),
+            // Another item was chosen meanwhile: it must be looked up first.
+            Stage::Add if self.retainage_item != facts.settings.retainage_item_list_id => {
+                Step::Advance(self.at(Stage::Prepare { anew: true }), Effects::default())
+            }
+            Stage::Add => match self.bill(facts) {
+                Ok(bill) => Step::Ask(vec![bill::add(bill)]),
+                Err(failure) => Step::Finished(Outcome::Failed(failure, Effects::default())),
+            },
+            Stage::FindOut => Step::Ask(vec![bill::by_ref_number(&self.clean_number())]),
+            Stage::ReadBack { txn_id } | Stage::Recheck { txn_id } | Stage::Adopt { txn_id } => {
+                Step::Ask(vec![bill::by_id(txn_id)])
+            }
+        }
+    }
+
+    fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
+        match self.stage.clone() {
+            Stage::Add => self.added(answers),
+            Stage::FindVendor { txn_id } => self.vendor_found(&txn_id, answers),
+            _ => self.looked_up(answers, facts),
+        }
+    }
+
+    fn outcome_unknown(self) -> Turn<Self> {
+        let next = match self.stage {
+            Stage::Add => self.at(Stage::FindOut),
+            _ => self,
+        };
+        Turn::Continue(next, Effects::default())
+    }
+}

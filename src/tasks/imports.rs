@@ -1,0 +1,10 @@
+//! Imports: QuickBooks → Procore, one file per entity.
+
+#[cfg(test)]
+pub(in crate::tasks) mod fixture;
+pub mod jobs;
+pub mod lists;
+pub mod payments;
+pub mod records;
+pub mod standard_cost_codes;
+pub mod vendors;

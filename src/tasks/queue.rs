@@ -1,0 +1,520 @@
+//! The queue: tasks in the database. Enqueue, claim, settle. Everything a batch needs goes in one statement each, so
+//! that the cost per task does not grow with the batch or with the backlog.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use super::{AnyTask, Effects, Failure, FailureCode, Outcome, Turn};
+use crate::writebacks::{DetailRef, Writeback};
+use crate::{links, mirror, payments, qbxml::Access, writebacks};
+
+/// Priority of what others wait for (lists); smaller is earlier.
+pub const FIRST: i16 = 10;
+/// Priority of what a person asked for.
+pub const NORMAL: i16 = 100;
+/// Priority of what runs by schedule.
+pub const BACKGROUND: i16 = 200;
+/// A task that had to wait for a locked record this often is given up: a person must look.
+const MOST_ATTEMPTS: i32 = 2_000;
+
+/// A task to enqueue.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// The Procore record it is about, `vendor:35` say: tasks of one subject run in the order they were enqueued.
+    pub subject: String,
+    /// What a person calls it: "Vendor 'Acme'".
+    pub label: String,
+    /// The work.
+    pub task: AnyTask,
+    /// The request detail to close when it ends.
+    pub detail: Option<DetailRef>,
+    /// The ERP request it came from. One request makes at most one task per subject, however often it is read.
+    pub erp_request_id: Option<i64>,
+    /// Subjects that must have succeeded before, as far as they are unfinished now.
+    pub needs: Vec<String>,
+    /// Smaller is earlier.
+    pub priority: i16,
+}
+
+/// Puts tasks into the queue, in order. Those the same ERP request has made before are left out.
+pub async fn enqueue(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    now: DateTime<Utc>,
+    tasks: &[NewTask],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut ids = Vec::with_capacity(tasks.len());
+    for new in tasks {
+        let id = Uuid::now_v7();
+        let inserted = sqlx::query_scalar!(
+            r#"insert into tasks (id, connection_id, kind, subject, label, state, status, access, priority, detail,
+                   erp_request_id, created_at, updated_at)
+               values ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11, $11)
+               on conflict (connection_id, erp_request_id, subject) where erp_request_id is not null do nothing
+               returning seq"#,
+            id,
+            connection_id,
+            new.task.kind(),
+            new.subject,
+            new.label,
+            Json(&new.task) as _,
+            new.task.access().as_str(),
+            new.priority,
+            new.detail.map(Json) as _,
+            new.erp_request_id,
+            now,
+        )
+        .fetch_optional(&mut *db)
+        .await?;
+        let Some(seq) = inserted else { continue };
+        ids.push(id);
+        // Order: the last unfinished task of the same subject. Success: the unfinished ones of what it needs, and the
+        // last failed one, which a person has to send again.
+        sqlx::query!(
+            r#"with order_edge as (
+                   select id, 'order' as kind from tasks
+                   where connection_id = $2 and subject = $3 and seq < $4
+                       and status in ('waiting', 'ready', 'later', 'asked')
+                   order by seq desc limit 1
+               ), needed as (
+                   select distinct on (subject) id, 'success' as kind, status from tasks
+                   where connection_id = $2 and subject = any($5) and subject <> $3 and seq < $4 and status <> 'cancelled'
+                   order by subject, seq desc
+               ), edges as (
+                   insert into task_dependencies (task_id, needs_task_id, kind)
+                   select $1::uuid, id, kind from order_edge
+                   union all
+                   select $1::uuid, id, kind from needed where status <> 'done'
+                   on conflict do nothing
+                   returning 1
+               )
+               update tasks set blockers = n, status = 'waiting'
+               from (select count(*)::integer as n from edges) counted
+               where id = $1 and n > 0"#,
+            id,
+            connection_id,
+            new.subject,
+            seq,
+            &new.needs,
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    explain_waiting(db, &ids).await?;
+    Ok(ids)
+}
+
+/// Writes down for what tasks wait, in words.
+async fn explain_waiting(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update tasks set reason = (
+               select 'waiting for ' || string_agg(
+                   needed.label || case when needed.status = 'failed' then ', which failed: send it again' else '' end,
+                   '; ' order by needed.seq)
+               from task_dependencies d join tasks needed on needed.id = d.needs_task_id
+               where d.task_id = tasks.id)
+           where id = any($1) and status = 'waiting'"#,
+        ids
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Tasks taken from the queue for one message set.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The task.
+    pub id: Uuid,
+    /// Its state, or why the stored state cannot be read by this build.
+    pub task: Result<AnyTask, String>,
+}
+
+/// Takes the oldest ready tasks of one access, at most `limit`. They stay `ready` until [`hand_out`] or [`settle`]
+/// says otherwise in the same transaction; the caller holds the session's row, so nobody else claims meanwhile.
+pub async fn claim(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    limit: u16,
+    writes_allowed: bool,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let first = sqlx::query!(
+        r#"select access as "access!", batch_limit from (
+               (select access, batch_limit, priority, seq from tasks
+                where connection_id = $1 and access = 'read' and status = 'ready' order by priority, seq limit 1)
+               union all
+               (select access, batch_limit, priority, seq from tasks
+                where connection_id = $1 and access = 'write' and status = 'ready' and $2 order by priority, seq limit 1)
+           ) candidates order by priority, seq limit 1"#,
+        connection_id,
+        writes_allowed,
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(first) = first else { return Ok(Vec::new()) };
+    let most = first
+        .batch_limit
+        .map_or(i64::from(limit), |own| i64::from(own).min(i64::from(limit)));
+    let rows = sqlx::query!(
+        r#"select id, state from tasks
+           where connection_id = $1 and access = $2 and status = 'ready' and batch_limit is not distinct from $3
+           order by priority, seq limit $4 for update skip locked"#,
+        connection_id,
+        first.access,
+        first.batch_limit,
+        most,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Claimed {
+            id: row.id,
+            task: serde_json::from_value(row.state).map_err(|error| error.to_string()),
+        })
+        .collect())
+}
+
+/// Loads tasks that are part of an exchange, in the order of `ids`.
+pub async fn load(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Claimed>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select id, state from tasks where id = any($1) and status = 'asked'",
+        ids
+    )
+    .fetch_all(db)
+    .await?;
+    let mut by_id: HashMap<Uuid, Value> = rows.into_iter().map(|row| (row.id, row.state)).collect();
+    Ok(ids
+        .iter()
+        .filter_map(|id| by_id.remove(id).map(|state| (*id, state)))
+        .map(|(id, state)| Claimed {
+            id,
+            task: serde_json::from_value(state).map_err(|error| error.to_string()),
+        })
+        .collect())
+}
+
+/// Marks tasks as part of an exchange that is being handed out, with the states they asked from.
+pub async fn hand_out(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    exchange_id: Uuid,
+    tasks: &[(Uuid, AnyTask)],
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = tasks.iter().map(|(id, _)| *id).collect();
+    let states: Vec<Value> = tasks.iter().map(|(_, task)| to_value(task)).collect();
+    sqlx::query!(
+        r#"update tasks set status = 'asked', exchange_id = $1, attempts = attempts + 1, updated_at = $2, reason = null,
+               state = given.state
+           from unnest($3::uuid[], $4::jsonb[]) as given(id, state) where tasks.id = given.id"#,
+        exchange_id,
+        now,
+        &ids,
+        &states,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Puts tasks whose exchange came to nothing back into the queue.
+pub async fn put_back(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    ids: &[Uuid],
+    batch_limit: Option<i32>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update tasks set status = 'ready', exchange_id = null, updated_at = $2, batch_limit = coalesce($3, batch_limit)
+           where id = any($1) and status = 'asked'"#,
+        ids,
+        now,
+        batch_limit,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Wakes the tasks of a connection that wait for a locked record: each update session tries again (COMP-12).
+pub async fn wake_later(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update tasks set status = 'ready' where connection_id = $1 and status = 'later'",
+        connection_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Whether anything could be handed out now.
+pub async fn has_ready(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    writes_allowed: bool,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from tasks where connection_id = $1 and access = 'read' and status = 'ready')
+               or ($2 and exists (select from tasks where connection_id = $1 and access = 'write' and status = 'ready'))
+               as "ready!""#,
+        connection_id,
+        writes_allowed,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// What a batch of turns left behind.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Tasks that have ended.
+    pub ended: i32,
+    /// Kind and code of each failure, for the metrics.
+    pub failures: Vec<(String, &'static str)>,
+    /// Whether writebacks were added.
+    pub owes_procore: bool,
+}
+
+/// One row of the batch update.
+#[derive(Default)]
+struct Rows {
+    id: Vec<Uuid>,
+    state: Vec<Option<Value>>,
+    status: Vec<&'static str>,
+    access: Vec<Option<&'static str>>,
+    reason: Vec<Option<String>>,
+    failure_code: Vec<Option<&'static str>>,
+    status_code: Vec<Option<i32>>,
+    messages: Vec<Value>,
+    finished: Vec<bool>,
+}
+
+/// Writes what a batch of turns led to: the tasks' new states, links, mirror, payments, and what is owed to Procore,
+/// all in the caller's transaction.
+pub async fn settle(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    now: DateTime<Utc>,
+    turns: Vec<(Uuid, Turn<AnyTask>)>,
+) -> Result<Settled, sqlx::Error> {
+    let mut settled = Settled::default();
+    let mut rows = Rows::default();
+    let mut effects: Vec<(Uuid, Effects)> = Vec::new();
+    let mut endings: Vec<(Uuid, bool)> = Vec::new();
+    let mut failures: Vec<(Uuid, FailureCode)> = Vec::new();
+    for (id, turn) in turns {
+        rows.id.push(id);
+        let (status, state, reason, failure, said) = match turn {
+            Turn::Continue(task, done) => {
+                // What one page could not read is kept until the task ends and says so.
+                let said = done.unreadable.clone();
+                effects.push((id, done));
+                ("ready", Some(task), None, None, said)
+            }
+            Turn::Later(task, reason) => ("later", Some(task), Some(reason), None, Vec::new()),
+            Turn::Finished(Outcome::Done(done, said)) => {
+                let mut said = said;
+                said.extend(done.unreadable.iter().cloned());
+                effects.push((id, done));
+                endings.push((id, true));
+                ("done", None, None, None, said)
+            }
+            Turn::Finished(Outcome::Failed(failure, done)) => {
+                effects.push((id, done));
+                endings.push((id, false));
+                failures.push((id, failure.code));
+                ("failed", None, None, Some(failure), Vec::new())
+            }
+        };
+        rows.status.push(status);
+        rows.access
+            .push(state.as_ref().map(|task: &AnyTask| task.access().as_str()));
+        rows.state.push(state.as_ref().map(to_value));
+        rows.reason.push(reason);
+        rows.failure_code
+            .push(failure.as_ref().map(|failure| failure.code.as_str()));
+        rows.status_code
+            .push(failure.as_ref().and_then(|failure| failure.status_code));
+        rows.finished.push(matches!(status, "done" | "failed"));
+        rows.messages
+            .push(Value::from(failure.map_or(said, |failure| failure.messages)));
+    }
+    let updated = sqlx::query!(
+        r#"update tasks set
+               status = case when given.status = 'later' and tasks.attempts >= $11 then 'failed' else given.status end,
+               failure_code = case when given.status = 'later' and tasks.attempts >= $11 then 'gave_up' else given.failure_code end,
+               state = coalesce(given.state, tasks.state), access = coalesce(given.access, tasks.access),
+               reason = given.reason, status_code = given.status_code, messages = tasks.messages || given.messages
+                   || case when given.status = 'later' and tasks.attempts >= $11
+                       then jsonb_build_array('Given up after ' || tasks.attempts || ' tries. ' || given.reason) else '[]'::jsonb end,
+               exchange_id = case when given.finished then tasks.exchange_id end,
+               batch_limit = null,
+               updated_at = $10::timestamptz, finished_at = case when given.finished then $10::timestamptz end
+           from unnest($1::uuid[], $2::jsonb[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::jsonb[], $9::boolean[])
+               as given(id, state, status, access, reason, failure_code, status_code, messages, finished)
+           where tasks.id = given.id
+           returning tasks.id, tasks.kind, tasks.subject, tasks.status, tasks.detail as "detail: Json<DetailRef>",
+               tasks.messages as "messages: Json<Vec<String>>", tasks.created_at"#,
+        &rows.id,
+        &rows.state as &[Option<Value>],
+        &rows.status as &[&str],
+        &rows.access as &[Option<&str>],
+        &rows.reason as &[Option<String>],
+        &rows.failure_code as &[Option<&str>],
+        &rows.status_code as &[Option<i32>],
+        &rows.messages,
+        &rows.finished,
+        now,
+        MOST_ATTEMPTS,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let by_id: HashMap<Uuid, _> = updated.into_iter().map(|row| (row.id, row)).collect();
+    let known: HashSet<Uuid> = endings.iter().map(|(id, _)| *id).collect();
+    for row in by_id
+        .values()
+        .filter(|row| row.status == "failed" && !known.contains(&row.id))
+    {
+        endings.push((row.id, false));
+        failures.push((row.id, FailureCode::GaveUp));
+    }
+
+    settled.failures = failures
+        .into_iter()
+        .filter_map(|(id, code)| Some((by_id.get(&id)?.kind.clone(), code.as_str())))
+        .collect();
+
+    let mut owed: Vec<writebacks::store::NewWriteback> = Vec::new();
+    let mut new_links = Vec::new();
+    let mut unlinked = Vec::new();
+    let mut mirrored = Vec::new();
+    let mut paid = Vec::new();
+    for (id, done) in effects {
+        let Some(row) = by_id.get(&id) else { continue };
+        let lane = |call| writebacks::store::NewWriteback {
+            task_id: Some(id),
+            lane: row.subject.clone(),
+            call,
+        };
+        let entries = links::external_data(&done.links, &done.unlinked);
+        if !entries.is_empty() {
+            owed.push(lane(Writeback::ExternalData { entries }));
+        }
+        owed.extend(done.writebacks.into_iter().map(lane));
+        new_links.extend(done.links);
+        unlinked.extend(done.unlinked);
+        mirrored.extend(done.mirror);
+        paid.extend(done.payments);
+        for (kind, watermark) in done.mirrored {
+            mirror::store::list_read(db, connection_id, kind, watermark.as_deref(), row.created_at, now)
+                .await?;
+        }
+        if let Some(watermark) = done.payments_watermark {
+            payments::store::set_watermark(db, connection_id, &watermark).await?;
+        }
+    }
+    for (id, succeeded) in &endings {
+        settled.ended += 1;
+        let Some(row) = by_id.get(id) else { continue };
+        if let Some(Json(detail)) = row.detail {
+            owed.push(writebacks::store::NewWriteback {
+                task_id: Some(*id),
+                lane: row.subject.clone(),
+                call: Writeback::CloseDetail {
+                    detail,
+                    succeeded: *succeeded,
+                    messages: row.messages.0.clone(),
+                },
+            });
+        }
+    }
+    links::store::upsert(db, connection_id, now, &new_links).await?;
+    links::store::remove(db, connection_id, &unlinked).await?;
+    mirror::store::upsert(db, connection_id, now, &mirrored).await?;
+    payments::store::upsert(db, connection_id, now, &paid).await?;
+    settled.owes_procore = !owed.is_empty();
+    writebacks::store::add(db, connection_id, now, &owed).await?;
+    if !endings.is_empty() {
+        release(db, connection_id, &endings).await?;
+    }
+    Ok(settled)
+}
+
+/// Frees what waited for tasks that have ended.
+async fn release(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    endings: &[(Uuid, bool)],
+) -> Result<(), sqlx::Error> {
+    let ended: Vec<Uuid> = endings.iter().map(|(id, _)| *id).collect();
+    let succeeded: Vec<Uuid> = endings.iter().filter(|(_, ok)| *ok).map(|(id, _)| *id).collect();
+    // A success also frees what waited for an earlier, failed task of the same subject.
+    let touched = sqlx::query_scalar!(
+        r#"with freed as (
+               delete from task_dependencies d using tasks needed
+               where needed.id = d.needs_task_id and (
+                   (d.kind = 'order' and needed.id = any($1))
+                   or (d.kind = 'success' and needed.id in (
+                       select other.id from tasks self
+                       join tasks other on other.connection_id = $3 and other.subject = self.subject
+                           and (other.id = self.id or other.status = 'failed')
+                       where self.id = any($2))))
+               returning d.task_id
+           ) select distinct task_id as "id!" from freed"#,
+        &ended,
+        &succeeded,
+        connection_id,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    if !touched.is_empty() {
+        sqlx::query!(
+            r#"update tasks set blockers = n, status = case when n = 0 then 'ready' else 'waiting' end,
+                   reason = case when n = 0 then null else reason end
+               from (select t.id, (select count(*)::integer from task_dependencies d where d.task_id = t.id) as n
+                     from unnest($1::uuid[]) as t(id)) counted
+               where tasks.id = counted.id and tasks.status = 'waiting'"#,
+            &touched,
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    // Whoever still waits for one of these should read why.
+    let waiting = sqlx::query_scalar!(
+        r#"select distinct task_id from task_dependencies where needs_task_id = any($1)"#,
+        &ended
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    if !waiting.is_empty() {
+        explain_waiting(db, &waiting).await?;
+    }
+    Ok(())
+}
+
+/// The turn of a task whose stored state this build cannot read.
+pub fn unreadable_state(error: &str) -> Turn<AnyTask> {
+    Turn::Finished(Outcome::Failed(
+        Failure::new(
+            FailureCode::Malformed,
+            format!(
+                "Plumbline cannot read its own record of this task ({error}). Nothing was sent to QuickBooks; send it again."
+            ),
+        ),
+        Effects::default(),
+    ))
+}
+
+fn to_value(task: &AnyTask) -> Value {
+    // A state that does not serialise is a state that cannot be read back; the reader reports it.
+    serde_json::to_value(task).unwrap_or(Value::Null)
+}
+
+/// Whether the claim's tasks read or write; all have the same access.
+pub fn access_of(tasks: &[(Uuid, AnyTask)]) -> Access {
+    tasks.first().map_or(Access::Read, |(_, task)| task.access())
+}

@@ -1,0 +1,15 @@
+//! QuickBooks' door: the Web Connector's SOAP calls, the update session they make up, the `.qwc` file and the WSDL.
+//!
+//! Rules: `qbwc-protocol.md` §12. SOAP never faults for an application reason; what is handed out is stored first; a
+//! call delivered twice gets the same answer twice.
+
+pub mod answers;
+pub mod exchanges;
+pub mod guard;
+pub mod hresult;
+pub mod progress;
+pub mod qwc_file;
+pub mod routes;
+pub mod service;
+pub mod sessions;
+pub mod soap;

@@ -1,0 +1,260 @@
+//! Exchanges in the database: message sets handed to the Web Connector, byte for byte, and what came back.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::qbxml::{Access, MessageSetId};
+
+/// What an exchange is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Tasks.
+    Work,
+    /// Which company file is this?
+    Identity,
+    /// The queue emptied between `authenticate` and `sendRequestXML`: a harmless read, for "" would be shown as an error.
+    Idle,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Identity => "identity",
+            Self::Idle => "idle",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "identity" => Self::Identity,
+            "idle" => Self::Idle,
+            _ => Self::Work,
+        }
+    }
+}
+
+/// An exchange to store.
+#[derive(Debug)]
+pub struct NewExchange<'a> {
+    /// Its id; the message set id is made of it.
+    pub id: Uuid,
+    /// The connection.
+    pub connection_id: Uuid,
+    /// The session it is handed out in.
+    pub session_id: Uuid,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Reads and writes travel apart.
+    pub access: Access,
+    /// Writes carry one.
+    pub message_set_id: Option<&'a MessageSetId>,
+    /// The exact bytes.
+    pub request_xml: &'a str,
+    /// Its tasks, in the order of their requests.
+    pub task_ids: &'a [Uuid],
+    /// How many requests each task has.
+    pub request_counts: &'a [i32],
+}
+
+/// Stores an exchange as handed out. Must commit before the bytes leave (DESIGN, invariant 1).
+pub async fn insert(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    new: &NewExchange<'_>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"insert into exchanges (id, connection_id, session_id, purpose, access, message_set_id, request_xml, task_ids,
+               request_counts, state, handed_out_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'handed_out', $10)"#,
+        new.id,
+        new.connection_id,
+        new.session_id,
+        new.purpose.as_str(),
+        new.access.as_str(),
+        new.message_set_id.map(MessageSetId::as_str),
+        new.request_xml,
+        new.task_ids,
+        new.request_counts,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// An exchange that waits for its answer.
+#[derive(Debug)]
+pub struct Open {
+    /// Its id.
+    pub id: Uuid,
+    /// The session it was last handed out in.
+    pub session_id: Uuid,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Nobody knows whether QuickBooks executed it.
+    pub in_doubt: bool,
+    /// Its tasks.
+    pub task_ids: Vec<Uuid>,
+    /// How many requests each has.
+    pub request_counts: Vec<i32>,
+}
+
+/// The open exchange of a connection: a question about the company file first, then the one with work, of which there
+/// is at most one.
+pub async fn open(db: &mut PgConnection, connection_id: Uuid) -> Result<Option<Open>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select id, session_id, purpose, access, state, task_ids, request_counts from exchanges
+           where connection_id = $1 and state in ('handed_out', 'in_doubt')
+           order by purpose = 'work' limit 1"#,
+        connection_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Open {
+        id: row.id,
+        session_id: row.session_id,
+        purpose: Purpose::parse(&row.purpose),
+        writes: row.access == "write",
+        in_doubt: row.state == "in_doubt",
+        task_ids: row.task_ids,
+        request_counts: row.request_counts,
+    }))
+}
+
+/// Hands out an exchange once more, the same bytes, in this session.
+pub async fn hand_out_again(
+    db: &mut PgConnection,
+    id: Uuid,
+    session_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"update exchanges set state = 'handed_out', session_id = $2, handed_out_at = $3,
+               times_handed_out = times_handed_out + 1
+           where id = $1 returning request_xml"#,
+        id,
+        session_id,
+        now,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Gives up an exchange that changed nothing: a read whose answer was lost, or a message set that was malformed.
+pub async fn abandon(
+    db: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+    hresult: Option<(&str, &str)>,
+    returned: Option<i32>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update exchanges set state = 'abandoned', hresult = $3, hresult_message = $4, answered_at = $2, returned = $5
+           where id = $1"#,
+        id,
+        now,
+        hresult.map(|(code, _)| code),
+        hresult.map(|(_, message)| message),
+        returned,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that nobody knows what became of an exchange.
+pub async fn doubt(
+    db: &mut PgConnection,
+    id: Uuid,
+    hresult: (&str, &str),
+    returned: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update exchanges set state = 'in_doubt', hresult = $2, hresult_message = $3, returned = $4 where id = $1",
+        id,
+        hresult.0,
+        hresult.1,
+        returned,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Stores the answer of an exchange. Must commit before the number leaves (DESIGN, invariant 1).
+pub async fn answered(
+    db: &mut PgConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+    response_xml: &str,
+    returned: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update exchanges set state = 'answered', response_xml = $3, answered_at = $2, returned = $4 where id = $1"#,
+        id,
+        now,
+        response_xml,
+        returned,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Changes the number that was returned, once it is known.
+pub async fn set_returned(db: &mut PgConnection, id: Uuid, returned: i32) -> Result<(), sqlx::Error> {
+    sqlx::query!("update exchanges set returned = $2 where id = $1", id, returned)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The number returned for the last exchange of a session: a `receiveResponseXML` that comes twice gets it again.
+pub async fn last_returned(db: &mut PgConnection, session_id: Uuid) -> Result<Option<i32>, sqlx::Error> {
+    Ok(sqlx::query_scalar!(
+        "select returned from exchanges where session_id = $1 order by handed_out_at desc, id desc limit 1",
+        session_id
+    )
+    .fetch_optional(db)
+    .await?
+    .flatten())
+}
+
+/// The id of the last write of a connection that was answered: QuickBooks may forget it now.
+pub async fn last_answered_write(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+) -> Result<Option<MessageSetId>, sqlx::Error> {
+    Ok(sqlx::query_scalar!(
+        r#"select message_set_id as "id!" from exchanges
+           where connection_id = $1 and access = 'write' and state = 'answered'
+           order by answered_at desc limit 1"#,
+        connection_id
+    )
+    .fetch_optional(db)
+    .await?
+    .and_then(|id| MessageSetId::try_from(id).ok()))
+}
+
+/// The open exchange with this message set id, whoever asks: a late answer of a session that was taken over still
+/// counts if it answers its exchange.
+pub async fn open_with_id(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    message_set_id: &str,
+) -> Result<Option<Open>, sqlx::Error> {
+    let open = open(db, connection_id).await?;
+    let Some(open) = open else { return Ok(None) };
+    let same = sqlx::query_scalar!(
+        r#"select message_set_id = $2 as "same!" from exchanges where id = $1 and message_set_id is not null"#,
+        open.id,
+        message_set_id,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(same.filter(|same| *same).map(|_| open))
+}

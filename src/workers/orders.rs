@@ -1,0 +1,331 @@
+//! Orders: fetches the ERP requests that webhooks announced (or that polling found), plans them, and puts the tasks into
+//! the queue. In order per connection: a later order never overtakes an earlier one.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{PgPool, types::Json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    clients::Clients,
+    outbox::backoff,
+    wake::{self, Bells},
+};
+use crate::{
+    clock::Clock,
+    connections::{self, store::Connection},
+    erp_mode::orders::{self, Known, Plan},
+    links::{self, ItemType},
+    procore::{
+        client::ProcoreClient,
+        erp_connection, erp_requests,
+        error::{ErrorKind, ProcoreError},
+        events::ErpEvent,
+        metadata,
+        requisitions::{self, RequisitionFacts},
+    },
+    tasks::queue,
+    writebacks::{Writeback, store::NewWriteback},
+};
+
+/// How long a worker has for one order before another may take it.
+const LEASE: TimeDelta = TimeDelta::minutes(2);
+/// Looks for orders at least this often.
+const TICK: Duration = Duration::from_secs(2);
+/// An order that Procore does not find is looked for this often: a webhook may come before its record can be read.
+const MOST_NOT_FOUND: i32 = 8;
+
+/// What the worker needs.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// The database.
+    pub db: PgPool,
+    /// The time.
+    pub clock: Clock,
+    /// Procore.
+    pub clients: Clients,
+}
+
+/// An order to work on.
+#[derive(Debug)]
+struct Order {
+    connection_id: Uuid,
+    id: i64,
+    attempts: i32,
+}
+
+/// Why an order could not be planned now.
+#[derive(Debug, thiserror::Error)]
+enum OrderError {
+    #[error(transparent)]
+    Procore(#[from] ProcoreError),
+    #[error(transparent)]
+    Client(#[from] super::clients::ClientError),
+    #[error("the database refused")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Orders {
+    /// Works until told to stop.
+    pub async fn run(self, bells: Bells, stop: CancellationToken) {
+        loop {
+            let worked = tokio::select! {
+                worked = self.once() => worked,
+                () = stop.cancelled() => return,
+            };
+            match worked {
+                Ok(true) => {}
+                Ok(false) => {
+                    if !wake::wait(&bells.orders, TICK, &stop).await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the orders could not be worked on"
+                    );
+                    wake::pause(TICK, &stop).await;
+                }
+            }
+        }
+    }
+
+    /// One order. `false`: none was due.
+    pub async fn once(&self) -> Result<bool, sqlx::Error> {
+        let now = self.clock.now();
+        let Some(order) = self.lease(now).await? else {
+            return Ok(false);
+        };
+        match self.work(&order).await {
+            Ok(()) => {}
+            Err(OrderError::Database(error)) => {
+                self.later(&order, now + TimeDelta::seconds(2), &error.to_string())
+                    .await?;
+                return Err(error);
+            }
+            Err(OrderError::Procore(error))
+                if !error.is_transient() && !retriable(&error, order.attempts) =>
+            {
+                tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order cannot be read");
+                self.give_up(&order, &error.to_string()).await?;
+            }
+            Err(error) => {
+                let wait = match &error {
+                    OrderError::Procore(error) => error
+                        .retry_after()
+                        .and_then(|wait| TimeDelta::from_std(wait).ok()),
+                    _ => None,
+                };
+                // A webhook may be a moment ahead of its record; later orders wait behind it, so not for long.
+                let own = match &error {
+                    OrderError::Procore(error) if error.kind() == ErrorKind::NotFound => {
+                        TimeDelta::seconds(5)
+                    }
+                    _ => backoff(order.attempts),
+                };
+                let at = now + wait.unwrap_or(own);
+                tracing::warn!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order waits");
+                self.later(&order, at, &error.to_string()).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the oldest order of a connection that nobody works on.
+    async fn lease(&self, now: DateTime<Utc>) -> Result<Option<Order>, sqlx::Error> {
+        let row = sqlx::query!(
+            r#"update erp_requests r set leased_until = $2, attempts = r.attempts + 1
+               from (
+                   select connection_id, erp_request_id from erp_requests e
+                   where e.status = 'new' and e.not_before <= $1 and (e.leased_until is null or e.leased_until < $1)
+                       and not exists (select from erp_requests earlier
+                           where earlier.connection_id = e.connection_id and earlier.status = 'new' and earlier.seq < e.seq)
+                   order by e.not_before limit 1 for update skip locked
+               ) next
+               where r.connection_id = next.connection_id and r.erp_request_id = next.erp_request_id
+               returning r.connection_id, r.erp_request_id, r.attempts"#,
+            now,
+            now + LEASE,
+        )
+        .fetch_optional(&self.db)
+        .await?;
+        Ok(row.map(|row| Order {
+            connection_id: row.connection_id,
+            id: row.erp_request_id,
+            attempts: row.attempts,
+        }))
+    }
+
+    async fn work(&self, order: &Order) -> Result<(), OrderError> {
+        let Some(connection) = connections::store::find(&self.db, order.connection_id).await? else {
+            return Ok(());
+        };
+        let client = self.clients.of(&connection)?;
+        let request = erp_requests::get(&client, order.id).await?;
+        let event = ErpEvent::parse(&request.request_name, &request.payload);
+        let plan = match event {
+            Err(error) => orders::refuse(&error),
+            Ok(event) => {
+                let details = self.requisition_facts(&client, &connection, &event).await?;
+                let known = Known {
+                    company_id: connection.procore_company_id,
+                    requisition_details: &details,
+                    payments_watermark: connection.payments_watermark.as_deref(),
+                };
+                orders::plan(event, &known)
+            }
+        };
+        if plan.send_metadata {
+            self.send_metadata(&client, &connection).await?;
+        }
+        self.store(order, &request.request_name, &request.payload, plan)
+            .await?;
+        Ok(())
+    }
+
+    /// What the ordinary API knows of subcontractor invoices beyond the order. One that cannot be read is left to the
+    /// order's own figures.
+    async fn requisition_facts(
+        &self,
+        client: &ProcoreClient,
+        connection: &Connection,
+        event: &ErpEvent,
+    ) -> Result<HashMap<i64, RequisitionFacts>, OrderError> {
+        let ErpEvent::CreateRequisitions(orders) = event else {
+            return Ok(HashMap::new());
+        };
+        let jobs: Vec<String> = orders
+            .iter()
+            .flatten()
+            .filter_map(|order| order.job_origin_id.clone())
+            .collect();
+        let mut db = self.db.acquire().await?;
+        let links = links::store::find(&mut db, connection.id, &[], &jobs).await?;
+        drop(db);
+        let mut facts = HashMap::new();
+        for order in orders.iter().flatten() {
+            let project = links.iter().find(|link| {
+                link.item.item_type == ItemType::Project
+                    && Some(&link.quickbooks_id) == order.job_origin_id.as_ref()
+            });
+            let Some(project) = project else { continue };
+            match requisitions::show(client, project.item.id, order.id).await {
+                Ok(found) => {
+                    facts.insert(order.id, found);
+                }
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(
+                        requisition = order.id,
+                        error = &error as &dyn std::error::Error,
+                        "an invoice cannot be read; using the order's figures"
+                    );
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    async fn send_metadata(&self, client: &ProcoreClient, connection: &Connection) -> Result<(), OrderError> {
+        let contents = metadata::Contents {
+            use_procore_contract_number: connection.settings.use_procore_contract_number,
+            choose_customer: true,
+            sync_payments: connection.company_file.country.is_empty() || connection.company_file.is_us(),
+            ..metadata::Contents::default()
+        };
+        erp_connection::update(client, None, &metadata::document(&contents)).await?;
+        Ok(())
+    }
+
+    /// The order, its tasks, links and immediate answers, in one transaction.
+    async fn store(
+        &self,
+        order: &Order,
+        name: &str,
+        data: &serde_json::Value,
+        plan: Plan,
+    ) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        let id = order.connection_id;
+        let mut transaction = self.db.begin().await?;
+        links::store::upsert(&mut transaction, id, now, &plan.links).await?;
+        links::store::remove(&mut transaction, id, &plan.unlinks).await?;
+        let tasks: Vec<queue::NewTask> = plan
+            .tasks
+            .into_iter()
+            .map(|task| task.into_new_task(Some(order.id)))
+            .collect();
+        queue::enqueue(&mut transaction, id, now, &tasks).await?;
+        let mut owed = Vec::new();
+        let mut problems = Vec::new();
+        for rejection in plan.rejections {
+            problems.extend(rejection.messages.clone());
+            if let Some(detail) = rejection.detail {
+                owed.push(NewWriteback {
+                    task_id: None,
+                    lane: format!("order:{}", order.id),
+                    call: Writeback::CloseDetail {
+                        detail,
+                        succeeded: false,
+                        messages: rejection.messages,
+                    },
+                });
+            }
+        }
+        crate::writebacks::store::add(&mut transaction, id, now, &owed).await?;
+        let problem = (!problems.is_empty()).then(|| problems.join(" "));
+        sqlx::query!(
+            r#"update erp_requests set status = 'planned', request_name = $3, request_data = $4, planned_at = $5,
+                   leased_until = null, problem = $6
+               where connection_id = $1 and erp_request_id = $2"#,
+            id,
+            order.id,
+            name,
+            Json(data) as _,
+            now,
+            problem,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        metrics::counter!("plumbline_orders_total", "name" => name.chars().take(60).collect::<String>())
+            .increment(1);
+        Ok(())
+    }
+
+    async fn later(&self, order: &Order, at: DateTime<Utc>, problem: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update erp_requests set not_before = $3, leased_until = null, problem = $4 where connection_id = $1 and erp_request_id = $2",
+            order.connection_id,
+            order.id,
+            at,
+            problem,
+        )
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    async fn give_up(&self, order: &Order, problem: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "update erp_requests set status = 'failed', leased_until = null, problem = $3 where connection_id = $1 and erp_request_id = $2",
+            order.connection_id,
+            order.id,
+            problem,
+        )
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Not every "no" is the last word: an order may be announced before it can be read, and an app may be installed again.
+fn retriable(error: &ProcoreError, attempts: i32) -> bool {
+    match error.kind() {
+        ErrorKind::NotFound => attempts < MOST_NOT_FOUND,
+        _ => error.concerns_connection(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Carries out writebacks: per connection in batches, in order within a lane, until Procore has them.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    clients::Clients,
+    wake::{self, Bells},
+};
+use crate::{
+    clock::Clock,
+    connections,
+    procore::{
+        client::ProcoreClient,
+        deliver::{self, DeliveryError},
+    },
+    writebacks::{
+        Writeback,
+        store::{self, Due, Fate},
+    },
+};
+
+/// Most writebacks of one connection carried out together.
+const BATCH: i64 = 500;
+/// How long a batch under way may take to finish once the service is to stop. What does not, is sent again: every
+/// writeback is idempotent.
+const GRACE: Duration = Duration::from_millis(500);
+/// Looks for due writebacks at least this often.
+const TICK: Duration = Duration::from_secs(2);
+
+/// What the worker needs.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    /// The database.
+    pub db: PgPool,
+    /// The time.
+    pub clock: Clock,
+    /// Procore.
+    pub clients: Clients,
+}
+
+impl Outbox {
+    /// Works until told to stop.
+    pub async fn run(self, bells: Bells, stop: CancellationToken) {
+        loop {
+            match self.once(&stop).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    if !wake::wait(&bells.writebacks, TICK, &stop).await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the outbox could not be worked on"
+                    );
+                    wake::pause(TICK, &stop).await;
+                }
+            }
+            if stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// One batch of one connection. `false`: nothing was due.
+    pub async fn once(&self, stop: &CancellationToken) -> Result<bool, sqlx::Error> {
+        let now = self.clock.now();
+        let mut skipped: Vec<Uuid> = Vec::new();
+        while let Some(id) = store::due_connection(&self.db, now, &skipped).await? {
+            let batch = store::lease(&self.db, id, now, BATCH).await?;
+            if batch.is_empty() {
+                // Another worker has it.
+                skipped.push(id);
+                continue;
+            }
+            let ids: Vec<i64> = batch.iter().map(|due| due.id).collect();
+            let fates = tokio::select! {
+                fates = self.carry_out(id, batch, now) => fates?,
+                () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
+                    ids.into_iter().map(|id| (id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
+                }
+            };
+            store::settle(&self.db, self.clock.now(), &fates).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    async fn carry_out(
+        &self,
+        id: Uuid,
+        batch: Vec<Due>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(i64, Fate)>, sqlx::Error> {
+        let Some(connection) = connections::store::find(&self.db, id).await? else {
+            return Ok(batch
+                .iter()
+                .map(|due| (due.id, Fate::Refused("the connection is gone".to_owned())))
+                .collect());
+        };
+        let client = match self.clients.of(&connection) {
+            Ok(client) => client,
+            Err(error) => {
+                let at = now + TimeDelta::minutes(5);
+                return Ok(batch
+                    .iter()
+                    .map(|due| (due.id, Fate::Again(at, error.to_string())))
+                    .collect());
+            }
+        };
+        let (closings, calls): (Vec<Due>, Vec<Due>) = batch
+            .into_iter()
+            .partition(|due| matches!(due.call, Ok(Writeback::CloseDetail { .. })));
+        let mut fates = deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
+        // A request detail is closed after what it reports has arrived, and says so if Procore would not take it.
+        let by_id: HashMap<i64, &Due> = calls.iter().map(|due| (due.id, due)).collect();
+        let mut waiting: HashMap<&str, DateTime<Utc>> = HashMap::new();
+        let mut refused: HashMap<Uuid, Vec<String>> = HashMap::new();
+        for (id, fate) in &fates {
+            let Some(due) = by_id.get(id) else { continue };
+            match (fate, due.task_id) {
+                (Fate::Again(at, _), _) => {
+                    waiting.insert(due.lane.as_str(), *at);
+                }
+                (Fate::Refused(problem), Some(task)) => {
+                    refused.entry(task).or_default().push(problem.clone())
+                }
+                _ => {}
+            }
+        }
+        let tasks: Vec<Uuid> = closings.iter().filter_map(|due| due.task_id).collect();
+        for (task, problem) in store::refusals(&self.db, &tasks).await? {
+            refused.entry(task).or_default().push(problem);
+        }
+        let mut ready = Vec::new();
+        for due in &closings {
+            match waiting.get(due.lane.as_str()) {
+                Some(at) => fates.push((due.id, Fate::Again(*at, "waiting for what it reports".to_owned()))),
+                None => ready.push((due, due.task_id.and_then(|task| refused.get(&task)))),
+            }
+        }
+        let closed = deliver_all(&client, ready.into_iter(), now).await;
+        fates.extend(closed);
+        Ok(fates)
+    }
+}
+
+async fn deliver_all<'a>(
+    client: &ProcoreClient,
+    batch: impl Iterator<Item = (&'a Due, Option<&'a Vec<String>>)>,
+    now: DateTime<Utc>,
+) -> Vec<(i64, Fate)> {
+    let mut fates: Vec<(i64, Fate)> = Vec::new();
+    let mut calls: Vec<Writeback> = Vec::new();
+    let mut sent: Vec<&Due> = Vec::new();
+    for (due, refused) in batch {
+        match &due.call {
+            Ok(call) => {
+                calls.push(with_refusals(call.clone(), refused));
+                sent.push(due);
+            }
+            Err(error) => fates.push((
+                due.id,
+                Fate::Refused(format!("this build cannot read it: {error}")),
+            )),
+        }
+    }
+    if calls.is_empty() {
+        return fates;
+    }
+    let results = deliver::deliver(client, &calls).await;
+    for (due, result) in sent.into_iter().zip(results) {
+        let outcome = if result.is_ok() { "done" } else { "failed" };
+        metrics::counter!("plumbline_writebacks_total", "outcome" => outcome).increment(1);
+        fates.push((due.id, fate(result, due.attempts, now)));
+    }
+    fates
+}
+
+/// The answer the user reads, when the record is in QuickBooks but Procore would not take its id.
+fn with_refusals(call: Writeback, refused: Option<&Vec<String>>) -> Writeback {
+    match (call, refused) {
+        (
+            Writeback::CloseDetail {
+                detail,
+                succeeded: true,
+                mut messages,
+            },
+            Some(problems),
+        ) => {
+            messages.push(
+                "The record is in QuickBooks, but Procore did not take its id. Exporting it again is safe: it is not written twice."
+                    .to_owned(),
+            );
+            messages.extend(problems.iter().cloned());
+            Writeback::CloseDetail {
+                detail,
+                succeeded: false,
+                messages,
+            }
+        }
+        (call, _) => call,
+    }
+}
+
+fn fate(result: Result<(), DeliveryError>, attempts: i32, now: DateTime<Utc>) -> Fate {
+    match result {
+        Ok(()) => Fate::Done,
+        Err(DeliveryError::Permanent { message }) => Fate::Refused(message),
+        Err(error) => {
+            let wait = error
+                .retry_after()
+                .and_then(|wait| TimeDelta::from_std(wait).ok())
+                .unwrap_or_else(|| backoff(attempts));
+            Fate::Again(now + wait, error.to_string())
+        }
+    }
+}
+
+/// 2 s, 4 s, 8 s … 15 min, with up to a quarter of jitter, so that a thousand connections do not come back at once.
+pub fn backoff(attempts: i32) -> TimeDelta {
+    let base = 2_000_i64
+        .saturating_mul(1_i64 << attempts.clamp(0, 20))
+        .min(15 * 60 * 1000);
+    let jitter = i64::from(crate::secrets::random_bytes::<1>()[0]) * base / 1024;
+    TimeDelta::milliseconds(base + jitter)
+}

@@ -1,0 +1,221 @@
+//! Schedules: payments at the chosen frequency, the first reading of the lists, and the look for lost webhooks.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::{clients::Clients, wake};
+use crate::{
+    clock::Clock,
+    connections::{
+        settings::PaymentSchedule,
+        store::{self, Connection},
+    },
+    erp_mode,
+    procore::erp_requests,
+    procore_webhooks,
+    tasks::queue,
+};
+
+/// Whether payments are to be read now. `last` is when they were last asked for by schedule.
+pub fn payments_due(schedule: PaymentSchedule, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    let every = match schedule {
+        PaymentSchedule::Never => return false,
+        PaymentSchedule::Hourly => TimeDelta::hours(1),
+        PaymentSchedule::EveryTwoHours => TimeDelta::hours(2),
+        PaymentSchedule::EveryFourHours => TimeDelta::hours(4),
+        PaymentSchedule::Daily => TimeDelta::hours(24),
+    };
+    // A clock set back must not stop the schedule for good.
+    last.is_none_or(|last| now - last >= every || last > now + every)
+}
+
+/// What the worker needs.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The database.
+    pub db: PgPool,
+    /// The time.
+    pub clock: Clock,
+    /// Procore.
+    pub clients: Clients,
+    /// How often lost webhooks are looked for.
+    pub poll_every: TimeDelta,
+}
+
+impl Schedule {
+    /// Works until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let looked = tokio::select! {
+                looked = self.once() => looked,
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = looked {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the schedules could not be worked on"
+                );
+            }
+            wake::pause(Duration::from_secs(5), &stop).await;
+        }
+    }
+
+    /// Enqueues what is due, for every connection.
+    pub async fn once(&self) -> Result<(), sqlx::Error> {
+        for connection in store::list(&self.db).await? {
+            self.lists(&connection).await?;
+            self.payments(&connection).await?;
+            self.poll(&connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The lists must have been read once before anything is written.
+    async fn lists(&self, connection: &Connection) -> Result<(), sqlx::Error> {
+        if connection.mirror_ready {
+            return Ok(());
+        }
+        let mut transaction = self.db.begin().await?;
+        let unfinished = sqlx::query_scalar!(
+            r#"select exists (select from tasks where connection_id = $1 and subject = 'lists'
+                   and status in ('waiting', 'ready', 'later', 'asked')) as "unfinished!"
+               from connections where id = $1 for update"#,
+            connection.id
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        if !unfinished {
+            queue::enqueue(
+                &mut transaction,
+                connection.id,
+                self.clock.now(),
+                &[erp_mode::first_reading()],
+            )
+            .await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn payments(&self, connection: &Connection) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        if !payments_due(
+            connection.settings.payment_schedule,
+            connection.payments_run_at,
+            now,
+        ) {
+            return Ok(());
+        }
+        let mut transaction = self.db.begin().await?;
+        // One replica wins; the others see the new time.
+        let ours = sqlx::query!(
+            "update connections set payments_run_at = $2 where id = $1 and payments_run_at is not distinct from $3",
+            connection.id,
+            now,
+            connection.payments_run_at,
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        if ours == 1 {
+            let task = erp_mode::scheduled_payments(connection.payments_watermark.clone());
+            queue::enqueue(&mut transaction, connection.id, now, &[task]).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Webhooks are best effort: what they did not announce is found by looking.
+    async fn poll(&self, connection: &Connection) -> Result<(), sqlx::Error> {
+        let now = self.clock.now();
+        if connection
+            .erp_requests_polled_at
+            .is_some_and(|last| now - last < self.poll_every && last <= now)
+        {
+            return Ok(());
+        }
+        // With an hour of overlap; the first time, from when the connection was added.
+        let since = connection.erp_requests_polled_at.unwrap_or(connection.created_at) - TimeDelta::hours(1);
+        let ours = sqlx::query!(
+            "update connections set erp_requests_polled_at = $2 where id = $1 and erp_requests_polled_at is not distinct from $3",
+            connection.id,
+            now,
+            connection.erp_requests_polled_at,
+        )
+        .execute(&self.db)
+        .await?
+        .rows_affected();
+        if ours == 0 {
+            return Ok(());
+        }
+        let Ok(client) = self.clients.of(connection) else {
+            return Ok(());
+        };
+        match erp_requests::list_since(&client, since).await {
+            Ok(requests) => {
+                let ids: Vec<i64> = requests.iter().map(|request| request.id).collect();
+                let mut db = self.db.acquire().await?;
+                let found =
+                    procore_webhooks::note_erp_requests(&mut db, connection.id, &ids, "poll", now).await?;
+                if found > 0 {
+                    tracing::warn!(connection = %connection.id, found, "orders found that no webhook announced");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(connection = %connection.id, error = &error as &dyn std::error::Error, "could not look for lost webhooks");
+                // Next time from where this one began.
+                sqlx::query!(
+                    "update connections set erp_requests_polled_at = $2 where id = $1",
+                    connection.id,
+                    connection
+                        .erp_requests_polled_at
+                        .map(|last| last.max(now - self.poll_every)),
+                )
+                .execute(&self.db)
+                .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PAY-17: a day of 24 hours, looked at every minute.
+    fn runs_in_a_day(schedule: PaymentSchedule) -> usize {
+        let start = DateTime::from_timestamp(1_770_000_000, 0).unwrap();
+        let mut last = None;
+        (0..24 * 60)
+            .filter(|minute| {
+                let now = start + TimeDelta::minutes(*minute);
+                let due = payments_due(schedule, last, now);
+                if due {
+                    last = Some(now);
+                }
+                due
+            })
+            .count()
+    }
+
+    #[test]
+    fn pay_17_runs_as_often_as_chosen() {
+        assert_eq!(runs_in_a_day(PaymentSchedule::Never), 0);
+        assert_eq!(runs_in_a_day(PaymentSchedule::Daily), 1);
+        assert_eq!(runs_in_a_day(PaymentSchedule::EveryFourHours), 6);
+        assert_eq!(runs_in_a_day(PaymentSchedule::EveryTwoHours), 12);
+        assert_eq!(runs_in_a_day(PaymentSchedule::Hourly), 24);
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_stop_the_schedule() {
+        let now = DateTime::from_timestamp(1_770_000_000, 0).unwrap();
+        assert!(payments_due(
+            PaymentSchedule::Hourly,
+            Some(now + TimeDelta::days(30)),
+            now
+        ));
+    }
+}

@@ -10,6 +10,8 @@ pub(super) struct Books {
     pub(super) customer: String,
     pub(super) vendor_type: Option<String>,
     pub(super) retainage_item: String,
+    /// Items that were there before: they are nobody's cost codes.
+    pub(super) items_before: Vec<String>,
 }
 
 /// How many of each record make up `records` in all.

@@ -48,7 +48,7 @@ impl Journey<'_> {
         let retainage_item = self
             .person(
                 "item_service",
-                &json!({"name": "Retainage Payable", "income_account": income_account, "expense_account": expense_account}),
+                &json!({"name": "Retainage Payable", "sales_and_purchase": {"income_account": income_account, "expense_account": expense_account}}),
             )
             .await?;
         self.say
@@ -57,7 +57,13 @@ impl Journey<'_> {
         let vendor_type = list(&file, "vendor_types")
             .first()
             .map(|found| field(found, "id"));
+        let mut items_before: Vec<String> = list(&file, "items")
+            .iter()
+            .map(|item| field(item, "id"))
+            .collect();
+        items_before.push(retainage_item.clone());
         Ok(Books {
+            items_before,
             income_account,
             expense_account,
             customer,
@@ -238,7 +244,19 @@ impl Journey<'_> {
         self.procore
             .get(&self.company(&format!("/payments?timeout_ms=10000&at_least={paid}")))
             .await?;
-        self.compare(&made).await
+
+        self.say
+            .step("One check is voided in QuickBooks; the same rows in Procore follow");
+        let file = self.quickbooks.get("/control/company-file").await?;
+        if let Some(check) = transactions(&file, "bill_payment_checks").first() {
+            let body = json!({"txn_id": field(check, "id")});
+            self.quickbooks.post("/control/void", &body).await?;
+            self.procore
+                .post(&self.company("/refresh"), &json!({"what": "contract_payments"}))
+                .await?;
+            self.settle(&mut made, 1).await?;
+        }
+        self.compare(books, &made).await
     }
 
     /// Adds records in Procore; their ids.
@@ -302,7 +320,7 @@ impl Journey<'_> {
     }
 
     /// Both sides beside each other, read from the stand-ins, not from the service.
-    async fn compare(&self, made: &Made) -> anyhow::Result<Report> {
+    async fn compare(&self, books: &Books, made: &Made) -> anyhow::Result<Report> {
         let procore = self.procore.get(&self.company("/state")).await?;
         let file = self.quickbooks.get("/control/company-file").await?;
         let synced = |what: &str| -> Vec<Value> {
@@ -312,20 +330,23 @@ impl Journey<'_> {
                 .collect()
         };
         let mut problems = Vec::new();
-        let retainage = |item: &Value| field(item, "name") == "Retainage Payable";
         let items = list(&file, "items")
             .into_iter()
-            .filter(|item| !retainage(item) && !field(item, "kind").contains("tax"))
+            .filter(|item| !books.items_before.contains(&field(item, "id")))
             .count();
         let jobs = list(&file, "customers")
             .into_iter()
-            .filter(|customer| !field(customer, "parent_id").is_empty())
+            .filter(|customer| !field(customer, "parent").is_empty())
             .count();
         let commitments = synced("commitments");
         let requisitions = synced("requisitions");
         let orders = transactions(&file, "purchase_orders");
         let bills = transactions(&file, "bills");
-        let payments = array(&procore, "invoice_payments");
+        // A voided payment keeps its row, with nothing paid.
+        let payments: Vec<Value> = array(&procore, "invoice_payments")
+            .into_iter()
+            .filter(|payment| !money(payment, "amount").is_zero())
+            .collect();
         let mut paid: Vec<(Decimal, usize)> = Vec::new();
         for kind in ["bill_payment_checks", "bill_payment_credit_cards"] {
             for payment in transactions(&file, kind) {
@@ -357,7 +378,7 @@ impl Journey<'_> {
             },
             Line {
                 what: "Commitments → purchase orders",
-                procore: (commitments.len(), Some(sum(&commitments, "grand_total"))),
+                procore: (commitments.len(), Some(commitments.iter().map(total).sum())),
                 quickbooks: (orders.len(), Some(orders.iter().map(total).sum())),
             },
             Line {

@@ -587,3 +587,529 @@ impl Machine for CommitmentExport {
         Turn::Continue(next, Effects::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        qbxml::Status,
+        tasks::imports::fixture::{World, query_answer},
+    };
+
+    const GUID: &str = "{aaaaaaaa-1111-2222-3333-444444444444}";
+
+    fn code(item: &str) -> LineCode {
+        LineCode {
+            procore_id: Some(1472),
+            full_code: "01-000".into(),
+            origin_id: Some(format!("JOB|{item}")),
+            standard_cost_code_id: Some(371),
+        }
+    }
+
+    fn export() -> CommitmentExport {
+        CommitmentExport {
+            procore_id: 41,
+            procore_number: Some("SC-001".into()),
+            title: Some("Steel".into()),
+            vendor_id: 47,
+            vendor_name: Some("90 Minute Courier".into()),
+            vendor_origin_id: Some("V-1".into()),
+            project_id: Some(86),
+            job_list_id: Some("JOB".into()),
+            date: "2026-03-01".parse().ok(),
+            grand_total: Some(Money::from_cents(27_500)),
+            lines: vec![
+                CommitmentLine {
+                    procore_id: 177,
+                    description: Some("First".into()),
+                    code: code("I-1"),
+                    amount: Money::from_cents(25_000),
+                    ..CommitmentLine::default()
+                },
+                CommitmentLine {
+                    procore_id: 178,
+                    description: Some("Second".into()),
+                    code: code("I-2"),
+                    is_unit_based: true,
+                    quantity: Decimal::new(25, 1),
+                    unit_cost: Decimal::from(10),
+                    amount: Money::from_cents(2_500),
+                    ..CommitmentLine::default()
+                },
+            ],
+            external_guid: GUID.into(),
+            ..CommitmentExport::default()
+        }
+    }
+
+    fn body(export: &CommitmentExport, world: &World) -> String {
+        match export.step(&world.facts()) {
+            Step::Ask(requests) => requests.into_iter().map(|request| request.body).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(export: &CommitmentExport, world: &World) -> Failure {
+        match export.step(&world.facts()) {
+            Step::Finished(Outcome::Failed(failure, _)) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn advanced(export: &CommitmentExport, world: &World) -> CommitmentExport {
+        match export.step(&world.facts()) {
+            Step::Advance(next, effects) => {
+                assert_eq!(effects, Effects::default());
+                next
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answered(export: CommitmentExport, answers: &[Response]) -> Turn<CommitmentExport> {
+        export.answer(answers, &World::default().facts())
+    }
+
+    fn stage_after(turn: Turn<CommitmentExport>) -> Stage {
+        match turn {
+            Turn::Continue(next, _) => next.stage,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn order(guid: &str, total: &str, amounts: &[&str]) -> String {
+        let lines: Vec<String> = amounts
+            .iter()
+            .zip(1..)
+            .map(|(amount, place)| {
+                format!(
+                    "<PurchaseOrderLineRet><TxnLineID>L-{place}</TxnLineID><Amount>{amount}</Amount></PurchaseOrderLineRet>"
+                )
+            })
+            .collect();
+        let lines = lines.concat();
+        format!(
+            "<PurchaseOrderRet><TxnID>T-1</TxnID><EditSequence>77</EditSequence><VendorRef><ListID>V-1</ListID></VendorRef>\
+             <RefNumber>SC-001</RefNumber><TotalAmount>{total}</TotalAmount><ExternalGUID>{guid}</ExternalGUID>{lines}\
+             </PurchaseOrderRet>"
+        )
+    }
+
+    fn whole() -> String {
+        order(GUID, "275.00", &["250.00", "25.00"])
+    }
+
+    fn recovered() -> [Response; 1] {
+        [Response::ok(
+            "PurchaseOrderAddRs",
+            "<ErrorRecovery><TxnID>T-1</TxnID><EditSequence>77</EditSequence></ErrorRecovery>",
+        )]
+    }
+
+    #[test]
+    fn qbd_43_both_kinds_become_purchase_orders_with_every_line_in_order() {
+        for item_type in [ItemType::WorkOrderContract, ItemType::PurchaseOrderContract] {
+            let export = CommitmentExport {
+                item_type,
+                ..export()
+            };
+            assert_eq!(export.access(), Access::Write);
+            let body = body(&export, &World::default());
+            assert!(
+                body.starts_with(&format!(
+                    "<PurchaseOrderAdd><VendorRef><ListID>V-1</ListID></VendorRef><TxnDate>2026-03-01</TxnDate>\
+                     <RefNumber>SC-001</RefNumber><Memo>Steel</Memo><ExternalGUID>{GUID}</ExternalGUID>\
+                     <PurchaseOrderLineAdd><ItemRef><ListID>I-1</ListID></ItemRef><Desc>First</Desc><Amount>250.00</Amount>\
+                     <CustomerRef><ListID>JOB</ListID></CustomerRef></PurchaseOrderLineAdd>\
+                     <PurchaseOrderLineAdd><ItemRef><ListID>I-2</ListID></ItemRef><Desc>Second</Desc><Quantity>2.5</Quantity>\
+                     <Rate>10</Rate><CustomerRef><ListID>JOB</ListID></CustomerRef></PurchaseOrderLineAdd></PurchaseOrderAdd>"
+                )),
+                "{body}"
+            );
+            let Turn::Finished(Outcome::Done(effects, said)) = answered(export, &query_answer(&whole()))
+            else {
+                panic!("not done");
+            };
+            assert!(said.is_empty());
+            let links: Vec<_> = effects
+                .links
+                .iter()
+                .map(|link| (link.item.item_type, link.item.id, link.origin_id.as_str()))
+                .collect();
+            assert_eq!(
+                links,
+                [
+                    (item_type, 41, "T-1"),
+                    (ItemType::LineItem, 177, "L-1"),
+                    (ItemType::LineItem, 178, "L-2")
+                ]
+            );
+            assert_eq!(effects.links[0].origin_code.as_deref(), Some("SC-001"));
+            assert_eq!(effects.links[0].edit_sequence.as_deref(), Some("77"));
+        }
+    }
+
+    #[test]
+    fn adv_07_to_09_the_number_is_the_typed_one_or_the_contracts_or_none() {
+        let mut world = World::default();
+        let typed = CommitmentExport {
+            quickbooks_id: Some(" PO-77 ".into()),
+            ..export()
+        };
+        assert!(body(&typed, &world).contains("<RefNumber>PO-77</RefNumber>"));
+        assert!(body(&export(), &world).contains("<RefNumber>SC-001</RefNumber>"));
+        world.settings.use_procore_contract_number = false;
+        assert!(body(&typed, &world).contains("<RefNumber>PO-77</RefNumber>"));
+        let failure = refusal(&export(), &world);
+        assert_eq!(failure.code, FailureCode::InvalidField);
+        assert_eq!(failure.messages, ["QuickBooks Desktop ID can't be blank."]);
+    }
+
+    #[test]
+    fn a_number_over_eleven_characters_is_refused_never_cut() {
+        let long = CommitmentExport {
+            procore_number: Some("SC-2024-0001A".into()),
+            ..export()
+        };
+        let text = refusal(&long, &World::default()).text();
+        assert!(text.contains("\"SC-2024-0001A\" has 13 characters"), "{text}");
+        assert!(text.contains("\"SC-2024-000\" might be"), "{text}");
+        let fits = CommitmentExport {
+            procore_number: Some("SC-2024-001".into()),
+            ..export()
+        };
+        assert!(body(&fits, &World::default()).contains("<RefNumber>SC-2024-001<"));
+    }
+
+    #[test]
+    fn a_long_description_goes_whole_into_the_memo_and_the_user_is_told() {
+        let with = |description: &str| CommitmentExport {
+            description: Some(description.into()),
+            ..export()
+        };
+        let short = body(&with("<p>Call before &amp; after.</p>"), &World::default());
+        assert!(
+            short.contains("<Memo>Steel</Memo><VendorMsg>Call before &amp; after.</VendorMsg>"),
+            "{short}"
+        );
+        let scope = "word ".repeat(40);
+        let long = with(&scope);
+        let written = body(&long, &World::default());
+        assert!(
+            written.contains(&format!("<Memo>Steel - {}</Memo>", scope.trim())),
+            "{written}"
+        );
+        assert!(!written.contains("VendorMsg"));
+        let Turn::Finished(Outcome::Done(_, said)) = answered(long, &query_answer(&whole())) else {
+            panic!("not done");
+        };
+        assert!(said[0].contains("memo"), "{said:?}");
+        let text = refusal(&with(&"word ".repeat(1000)), &World::default()).text();
+        assert!(
+            text.contains("The title with the description of the commitment SC-001"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn cod_08_whatever_is_not_in_quickbooks_is_named_all_at_once() {
+        let mut bare = CommitmentExport {
+            vendor_origin_id: None,
+            job_list_id: Some(String::new()),
+            ..export()
+        };
+        bare.lines[1].code.origin_id = None;
+        let failure = refusal(&bare, &World::default());
+        assert_eq!(failure.code, FailureCode::NotSynced);
+        let text = failure.text();
+        for word in [
+            "\"90 Minute Courier\"",
+            "project",
+            "cost code 01-000 of its line 2",
+        ] {
+            assert!(text.contains(word), "{text}");
+        }
+        assert_eq!(failure.messages.len(), 3);
+        let wants = bare.wants();
+        for (kind, id) in [
+            (ItemType::Vendor, 47),
+            (ItemType::Project, 86),
+            (ItemType::StandardCostCode, 371),
+        ] {
+            assert!(wants.links.contains(&ProcoreItem::new(kind, id)));
+        }
+        let world = World::default()
+            .linking(ItemType::Vendor, 47, "V-9")
+            .linking(ItemType::Project, 86, "J-9")
+            .linking(ItemType::StandardCostCode, 371, "I-9");
+        let body = body(&bare, &world);
+        for id in ["V-9", "J-9", "I-9"] {
+            assert!(body.contains(&format!("<ListID>{id}</ListID>")), "{body}");
+        }
+    }
+
+    #[test]
+    fn comp_14_an_inactive_item_is_stopped_before_export() {
+        let mut world = World::default().with_item("I-2", "01:100", "Service");
+        assert!(matches!(export().step(&world.facts()), Step::Ask(_)));
+        world.items[0].is_active = false;
+        let text = refusal(&export(), &world).text();
+        assert!(
+            text.contains("line 2") && text.contains("\"01:100\" is inactive"),
+            "{text}"
+        );
+        assert_eq!(export().wants().item_ids, ["I-1", "I-2"]);
+    }
+
+    #[test]
+    fn adv_22_a_line_on_the_retainage_item_is_refused() {
+        let mut world = World::default();
+        world.settings.retainage_item_list_id = Some("I-1".into());
+        let text = refusal(&export(), &world).text();
+        assert!(
+            text.contains("line 1") && text.contains("Retainage Item"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn sums_that_do_not_agree_are_refused_with_the_difference() {
+        let mut off = export();
+        off.grand_total = Some(Money::from_cents(28_000));
+        off.lines[0].tax_amount = Money::from_cents(500);
+        let failure = refusal(&off, &World::default());
+        assert_eq!(failure.code, FailureCode::AmountMismatch);
+        for figure in ["275.00", "280.00", "-5.00", "5.00 of tax"] {
+            assert!(failure.text().contains(figure), "{}", failure.text());
+        }
+        off.grand_total = None;
+        assert!(matches!(off.step(&World::default().facts()), Step::Ask(_)));
+        off.lines.clear();
+        assert!(
+            refusal(&off, &World::default())
+                .text()
+                .contains("schedule of values is empty")
+        );
+    }
+
+    #[test]
+    fn a_status_check_and_an_answer_without_lines_are_read_back() {
+        for answer in [recovered(), query_answer(&order(GUID, "275.00", &[]))] {
+            let turn = answered(export(), &answer);
+            let Turn::Continue(next, _) = turn else {
+                panic!("{turn:?}")
+            };
+            assert_eq!(next.stage, Stage::ReadBack { txn_id: "T-1".into() });
+            assert_eq!(next.access(), Access::Read);
+            assert!(body(&next, &World::default()).starts_with("<TxnID>T-1</TxnID>"));
+            let Turn::Finished(Outcome::Done(effects, _)) = answered(next, &query_answer(&whole())) else {
+                panic!("not done");
+            };
+            assert_eq!(effects.links.len(), 3);
+        }
+    }
+
+    #[test]
+    fn what_differs_in_quickbooks_is_told_and_the_link_is_kept() {
+        for (answer, words, links) in [
+            (
+                order(GUID, "274.99", &["250.00", "24.99"]),
+                "total there is 274.99 instead of 275.00",
+                3,
+            ),
+            (
+                order(GUID, "275.00", &["275.00"]),
+                "it has 1 lines there and 2 were sent",
+                1,
+            ),
+        ] {
+            let turn = answered(export(), &query_answer(&answer));
+            let Turn::Finished(Outcome::Failed(failure, effects)) = turn else {
+                panic!("{turn:?}")
+            };
+            assert_eq!(failure.code, FailureCode::AmountMismatch);
+            assert!(failure.text().contains(words), "{}", failure.text());
+            assert_eq!(effects.links.len(), links);
+            assert_eq!(effects.links[0].quickbooks_id, "T-1");
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_looked_up_before_anything_is_sent_again() {
+        let Turn::Continue(doubtful, _) = export().outcome_unknown() else {
+            panic!()
+        };
+        assert_eq!(doubtful.access(), Access::Read);
+        assert!(
+            body(&doubtful, &World::default())
+                .starts_with("<RefNumber>SC-001</RefNumber><IncludeLineItems>true")
+        );
+        // Found by our GUID, whatever its case.
+        let Turn::Finished(Outcome::Done(effects, _)) = answered(
+            doubtful.clone(),
+            &query_answer(&whole().replace("aaaaaaaa", "AAAAAAAA")),
+        ) else {
+            panic!("not adopted");
+        };
+        assert_eq!(effects.links.len(), 3);
+        // Somebody else's with the same number, and none at all: the same content once more.
+        let other = order(
+            "{bbbbbbbb-1111-2222-3333-444444444444}",
+            "275.00",
+            &["250.00", "25.00"],
+        );
+        for nothing in [
+            query_answer(&other),
+            [Response::failed("Rs", 1, "")],
+            [Response::failed("Rs", 500, "")],
+        ] {
+            let Turn::Continue(again, _) = answered(doubtful.clone(), &nothing) else {
+                panic!()
+            };
+            assert_eq!(again.access(), Access::Write);
+            assert_eq!(
+                body(&again, &World::default()),
+                body(&export(), &World::default())
+            );
+        }
+        assert_eq!(stage_after(doubtful.outcome_unknown()), Stage::FindOut);
+    }
+
+    #[test]
+    fn comp_12_a_locked_list_waits_and_says_why() {
+        let locked = "The transaction could not be locked. It is in use by another user.";
+        for export in [
+            export(),
+            export().at(Stage::FindOut),
+            export().at(Stage::ReadBack { txn_id: "T-1".into() }),
+        ] {
+            let turn = answered(export.clone(), &[Response::failed("Rs", 3175, locked)]);
+            let Turn::Later(same, reason) = turn else {
+                panic!("{turn:?}")
+            };
+            assert_eq!(same, export);
+            assert!(
+                reason.contains("commitment SC-001") && reason.contains(locked),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_switched_off_feature_names_the_preference() {
+        let turn = answered(
+            export(),
+            &[Response::failed(
+                "PurchaseOrderAddRs",
+                3250,
+                "This feature is not enabled.",
+            )],
+        );
+        let Turn::Finished(Outcome::Failed(failure, _)) = turn else {
+            panic!("{turn:?}")
+        };
+        assert_eq!(failure.code, FailureCode::NotAvailable);
+        assert!(
+            failure
+                .text()
+                .contains("Inventory and purchase orders are active"),
+            "{}",
+            failure.text()
+        );
+    }
+
+    #[test]
+    fn an_add_with_a_warning_has_happened_and_one_without_a_record_is_looked_for() {
+        let warned = Response::of("PurchaseOrderAddRs", Status::new(530, "ignored"), &whole());
+        assert!(matches!(
+            answered(export(), &[warned]),
+            Turn::Finished(Outcome::Done(..))
+        ));
+        let empty = Response::of("PurchaseOrderAddRs", Status::new(530, "ignored"), "");
+        assert_eq!(stage_after(answered(export(), &[empty])), Stage::FindOut);
+    }
+
+    #[test]
+    fn what_is_linked_is_not_written_again() {
+        let lines =
+            World::default()
+                .linking(ItemType::LineItem, 177, "L-1")
+                .linking(ItemType::LineItem, 178, "L-2");
+        let world = lines.linking(ItemType::WorkOrderContract, 41, "T-1");
+        // Procore says so too: told again.
+        let known = CommitmentExport {
+            origin_id: Some("T-1".into()),
+            ..export()
+        };
+        let Step::Finished(Outcome::Done(effects, _)) = known.step(&world.facts()) else {
+            panic!()
+        };
+        assert_eq!(effects.links.len(), 3);
+        // Procore knows nothing of it: sent twice, or unlinked and deleted to be sent anew.
+        let recheck = advanced(&export(), &world);
+        assert_eq!(recheck.stage, Stage::Recheck { txn_id: "T-1".into() });
+        assert!(matches!(
+            recheck.clone().answer(&query_answer(&whole()), &world.facts()),
+            Turn::Finished(Outcome::Done(..))
+        ));
+        let gone = [Response::failed("PurchaseOrderQueryRs", 500, "not found")];
+        let Turn::Continue(anew, _) = recheck.answer(&gone, &world.facts()) else {
+            panic!()
+        };
+        assert_eq!(body(&anew, &world), body(&export(), &World::default()));
+        // Only Procore knows of it: adopted, or told that it is gone.
+        let adopt = advanced(&known, &World::default());
+        assert_eq!(adopt.stage, Stage::Adopt { txn_id: "T-1".into() });
+        assert!(matches!(
+            answered(adopt.clone(), &query_answer(&whole())),
+            Turn::Finished(Outcome::Done(..))
+        ));
+        let Turn::Finished(Outcome::Failed(failure, _)) = answered(adopt, &gone) else {
+            panic!()
+        };
+        assert!(
+            failure.text().contains("Unlink the commitment"),
+            "{}",
+            failure.text()
+        );
+    }
+
+    #[test]
+    fn states_survive_storage() {
+        for stage in [Stage::Add, Stage::FindOut, Stage::ReadBack { txn_id: "T".into() }] {
+            let state = export().at(stage);
+            let json = serde_json::to_string(&state).unwrap();
+            assert_eq!(serde_json::from_str::<CommitmentExport>(&json).unwrap(), state);
+        }
+    }
+
+    proptest! {
+        /// Whatever texts and amounts come: a request, or a refusal that names something; never a panic, never a number
+        /// that QuickBooks would cut.
+        #[test]
+        fn any_commitment_is_sent_or_explained(
+            number in "\\PC{0,16}", title in "\\PC{0,40}", description in "\\PC{0,120}",
+            cents in -1_000_000_i64..1_000_000, off in -1_i64..=1,
+        ) {
+            let mut export = CommitmentExport {
+                procore_number: Some(number), title: Some(title), description: Some(description), ..export()
+            };
+            export.lines.truncate(1);
+            export.lines[0].amount = Money::from_cents(cents);
+            export.grand_total = Some(Money::from_cents(cents + off));
+            match export.step(&World::default().facts()) {
+                Step::Ask(_) => {
+                    let order = export.purchase_order(&World::default().facts()).unwrap();
+                    prop_assert_eq!(off, 0);
+                    prop_assert!(order.ref_number.chars().count() <= purchase_order::REF_NUMBER_MAX);
+                    prop_assert!(!order.ref_number.is_empty());
+                }
+                Step::Finished(Outcome::Failed(failure, _)) => prop_assert!(!failure.text().is_empty()),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

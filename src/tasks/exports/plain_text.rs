@@ -12,8 +12,8 @@ pub(super) fn plain_text(html: &str) -> String {
         rest = &rest[at..];
         let (replacement, length) = tag(rest)
             .or_else(|| reference(rest))
-            .unwrap_or((Some(&rest[..1]).map(str::to_owned), 1));
-        text.push_str(&replacement.unwrap_or_default());
+            .unwrap_or_else(|| (rest[..1].to_owned(), 1));
+        text.push_str(&replacement);
         rest = &rest[length..];
     }
     text.push_str(rest);
@@ -29,12 +29,12 @@ pub(super) fn plain_text(html: &str) -> String {
 }
 
 /// The tag at the start, if there is one: what it becomes, and its length.
-fn tag(text: &str) -> Option<(Option<String>, usize)> {
+fn tag(text: &str) -> Option<(String, usize)> {
     let inner = text.strip_prefix('<')?;
     let name_at = inner.strip_prefix('/').unwrap_or(inner);
     if inner.starts_with("!--") {
         let end = inner.find("-->")?;
-        return Some((None, end + 4));
+        return Some((String::new(), end + 4));
     }
     if !name_at.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
@@ -54,11 +54,11 @@ fn tag(text: &str) -> Option<(Option<String>, usize)> {
         ("td" | "th", true) => " ",
         _ => "",
     };
-    Some((Some(becomes.to_owned()), end + 1))
+    Some((becomes.to_owned(), end + 1))
 }
 
 /// The character reference at the start, if it is one we know: its character, and its length.
-fn reference(text: &str) -> Option<(Option<String>, usize)> {
+fn reference(text: &str) -> Option<(String, usize)> {
     let inner = text.strip_prefix('&')?;
     let end = inner.find(';').filter(|end| *end <= 10)?;
     let name = &inner[..end];
@@ -67,9 +67,8 @@ fn reference(text: &str) -> Option<(Option<String>, usize)> {
         "amp" => '&',
         "lt" => '<',
         "gt" => '>',
-        "quot" => '"',
         "apos" | "rsquo" | "lsquo" => '\'',
-        "ldquo" | "rdquo" => '"',
+        "quot" | "ldquo" | "rdquo" => '"',
         "ndash" | "mdash" => '-',
         _ => {
             let number = name.strip_prefix('#')?;
@@ -80,7 +79,7 @@ fn reference(text: &str) -> Option<(Option<String>, usize)> {
             char::from_u32(code)?
         }
     };
-    Some((Some(c.to_string()), end + 2))
+    Some((c.to_string(), end + 2))
 }
 
 #[cfg(test)]

@@ -3,6 +3,14 @@
 //! The service runs as its own process over a durable PostgreSQL (fsync on); this process plays the Web Connector, a
 //! QuickBooks that answers at once, and a Procore that takes everything. Only the time the service takes is counted.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::cast_precision_loss,
+    clippy::format_push_string,
+    clippy::needless_raw_string_hashes,
+    reason = "figures are printed, not computed with"
+)]
+
 use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -366,8 +374,10 @@ impl Bench {
     async fn large_answer(&self, bytes: usize) {
         let hash = passwords::hash(&SecretString::from(PASSWORD)).expect("a hash");
         let account = self.account(&hash, 20).await;
-        let mut settings = Settings::default();
-        settings.payments_since = Some(chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time"));
+        let settings = Settings {
+            payments_since: Some(chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("a time")),
+            ..Settings::default()
+        };
         store::set_settings(&self.db, account.id, &settings)
             .await
             .expect("settings");
@@ -543,7 +553,7 @@ impl Client {
         self.stream.write_all(head.as_bytes()).await.expect("sent");
         self.stream.write_all(body.as_bytes()).await.expect("sent");
         self.buffer.clear();
-        let mut chunk = [0_u8; 65536];
+        let mut chunk = vec![0_u8; 65536];
         loop {
             let read = self.stream.read(&mut chunk).await.expect("an answer");
             assert!(read > 0, "the service hung up");

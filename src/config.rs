@@ -9,7 +9,7 @@ use url::Url;
 /// Where state is kept.
 #[derive(Args, Clone, Debug)]
 pub struct Storage {
-    /// PostgreSQL server to use (postgres://user:password@host/database). Without it a private PostgreSQL is started
+    /// PostgreSQL server to use (`postgres://user:password@host/database`). Without it a private PostgreSQL is started
     /// from the binaries on this machine.
     #[arg(
         long,

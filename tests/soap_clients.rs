@@ -2,13 +2,19 @@
 //!
 //! They need Python's zeep and node's soap: `.ci/run` installs both. Elsewhere these tests say loudly that they were
 //! skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on panics"
+)]
 
 mod support;
 
 use std::process::Stdio;
 
+use plumbline::{clock::Clock, config::Serving};
 use plumbline::{connections::braced, tasks::exports::vendor::VendorExport};
-use support::world::{PASSWORD, World, hcp, task};
+use support::world::{PASSWORD, World, at, hcp, serving, task};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::Command,
@@ -17,7 +23,18 @@ use uuid::Uuid;
 
 /// The client is started, its `request:` line is answered on its standard input, and its output is returned.
 async fn drive(mut command: Command) -> Vec<String> {
-    let world = World::new().await;
+    // The WSDL names the public address: here, the one the service really listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let serving = Serving {
+        listen: format!("127.0.0.1:{port}").parse().unwrap(),
+        public_url: format!("http://localhost:{port}").parse().unwrap(),
+        ..serving()
+    };
+    let world = World::with(serving, Clock::manual(at("2026-03-02T12:00:00Z"))).await;
     let account = world.connect("http://127.0.0.1:9", 7).await;
     let export = VendorExport {
         procore_id: 1,

@@ -1,5 +1,10 @@
 //! The Web Connector's door, call by call, over real HTTP, SOAP and PostgreSQL. QuickBooks' answers are written by hand
 //! here, so that every turn the protocol can take is taken (qbwc-protocol.md §2–6, §12).
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on panics"
+)]
 
 mod support;
 

@@ -63,7 +63,7 @@ pub enum ConnectionCommand {
         /// Id, Web Connector user, or name.
         connection: String,
     },
-    /// Accept the company file under a new name or path, after it was renamed or moved on purpose. Its FileID must still
+    /// Accept the company file under a new name or path, after it was renamed or moved on purpose. Its `FileID` must still
     /// be the connection's.
     Rebind {
         /// Id, Web Connector user, or name.
@@ -555,7 +555,7 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
         (
             "QuickBooks",
             or(
-                &format!("{} {}", seen.product, seen.country).trim().to_owned(),
+                format!("{} {}", seen.product, seen.country).trim(),
                 "not seen yet",
             ),
         ),

@@ -28,7 +28,7 @@ pub enum SettingsCommand {
     Set {
         /// Id, Web Connector user, or name.
         connection: String,
-        /// For example payment_schedule=daily retainage_item_list_id=80000012-1770000001
+        /// For example `payment_schedule=daily retainage_item_list_id=80000012-1770000001`
         #[arg(required = true, value_name = "NAME=VALUE")]
         changes: Vec<String>,
     },

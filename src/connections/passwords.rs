@@ -6,7 +6,7 @@
 //! slowed per user and address before they do.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     net::IpAddr,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
@@ -50,7 +50,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct PasswordCheck {
     /// Keyed hash of `stored hash ‖ password` for what argon2 accepted.
-    accepted: Mutex<HashMap<[u8; 32], ()>>,
+    accepted: Mutex<HashSet<[u8; 32]>>,
     key: [u8; 32],
     failures: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
     /// argon2 takes 19 MiB and a core each: never more than a few at once.
@@ -89,7 +89,7 @@ impl PasswordCheck {
     ) -> Verdict {
         let fingerprint = stored.map(|stored| self.fingerprint(stored, password));
         if let Some(fingerprint) = fingerprint
-            && self.accepted().contains_key(&fingerprint)
+            && self.accepted().contains(&fingerprint)
         {
             return Verdict::Right;
         }
@@ -121,7 +121,7 @@ impl PasswordCheck {
                 if accepted.len() >= REMEMBERED {
                     accepted.clear();
                 }
-                accepted.insert(fingerprint, ());
+                accepted.insert(fingerprint);
                 Verdict::Right
             }
             _ => Verdict::Wrong,
@@ -136,7 +136,7 @@ impl PasswordCheck {
         secrets::sha256(&bytes)
     }
 
-    fn accepted(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], ()>> {
+    fn accepted(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 32]>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

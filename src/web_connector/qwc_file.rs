@@ -106,8 +106,8 @@ impl QwcFile<'_> {
     <UnattendedModePref>umpRequired</UnattendedModePref>
 </QBWCXML>
 "#,
-            app_url = escape(&format!("{base}/qbwc")),
-            support = escape(&format!("{base}/qbwc/support")),
+            app_url = escape(format!("{base}/qbwc")),
+            support = escape(format!("{base}/qbwc/support")),
             user = escape(self.username),
             owner = braced(self.owner_id),
             file = braced(self.file_id),

@@ -85,8 +85,8 @@ impl WebConnector {
             Call::ServerVersion | Call::GetServerVersion => Ok(Reply::Text(
                 concat!("Plumbline ", env!("CARGO_PKG_VERSION")).to_owned(),
             )),
-            // Every version that speaks this protocol is welcome; "" means: go on.
-            Call::ClientVersion { .. } => Ok(Reply::from("")),
+            // Every version that speaks this protocol is welcome: "" means go on. Interactive mode is never asked for.
+            Call::ClientVersion { .. } | Call::GetInteractiveUrl => Ok(Reply::from("")),
             Call::Authenticate { user, password } => self.authenticate(&user, &password, address).await,
             Call::SendRequestXml {
                 ticket,
@@ -129,8 +129,7 @@ impl WebConnector {
             }
             Call::GetLastError { ticket } => self.last_error(&Ticket::given(&ticket)).await.map(Reply::Text),
             Call::CloseConnection { ticket } => self.close(&Ticket::given(&ticket)).await.map(Reply::Text),
-            // Interactive mode is never asked for; these answers end it at once (qbwc-protocol.md §7).
-            Call::GetInteractiveUrl => Ok(Reply::from("")),
+            // Ends interactive mode at once (qbwc-protocol.md §7).
             Call::InteractiveDone { .. } | Call::InteractiveRejected => Ok(Reply::from("DONE")),
         }
     }

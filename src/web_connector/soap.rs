@@ -356,18 +356,13 @@ pub fn write_reply(operation: &str, reply: &Reply) -> String {
     let content = match reply {
         Reply::Text(text) => text_content(text),
         Reply::Number(number) => number.to_string(),
-        Reply::Texts(texts) => texts
-            .iter()
-            .map(|text| format!("<string>{}</string>", text_content(text)))
-            .collect(),
+        Reply::Texts(texts) => texts.iter().fold(String::new(), |out, text| {
+            out + "<string>" + &text_content(text) + "</string>"
+        }),
     };
-    let mut out = String::with_capacity(content.len() + 400);
-    out.push_str(HEAD);
-    out.push_str(&format!(
-        r#"<{operation}Response xmlns="{NAMESPACE}"><{operation}Result>{content}</{operation}Result></{operation}Response>"#
-    ));
-    out.push_str(TAIL);
-    out
+    format!(
+        r#"{HEAD}<{operation}Response xmlns="{NAMESPACE}"><{operation}Result>{content}</{operation}Result></{operation}Response>{TAIL}"#
+    )
 }
 
 /// Writes a fault. `client` says whose fault it is.

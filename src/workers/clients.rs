@@ -34,8 +34,11 @@ pub struct Clients {
     http: reqwest::Client,
     vault: Vault,
     clock: Clock,
-    known: Arc<Mutex<HashMap<Uuid, (Vec<u8>, ProcoreClient)>>>,
+    known: Arc<Mutex<HashMap<Uuid, Known>>>,
 }
+
+/// A client, and the sealed secret it was made with.
+type Known = (Vec<u8>, ProcoreClient);
 
 impl Clients {
     /// With one HTTP client for all.

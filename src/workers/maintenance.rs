@@ -29,14 +29,14 @@ pub async fn contacts(service: Arc<WebConnector>, stop: CancellationToken) {
 pub async fn prune(db: PgPool, clock: Clock, keep: TimeDelta, stop: CancellationToken) {
     while !stop.is_cancelled() {
         match prune_once(&db, &clock, keep).await {
-            Ok(0) => wake::pause(Duration::from_secs(600), &stop).await,
+            Ok(0) => wake::pause(Duration::from_mins(10), &stop).await,
             Ok(_) => wake::pause(Duration::from_millis(200), &stop).await,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "old records could not be pruned"
                 );
-                wake::pause(Duration::from_secs(60), &stop).await;
+                wake::pause(Duration::from_mins(1), &stop).await;
             }
         }
     }

@@ -129,7 +129,7 @@ impl Outbox {
                     waiting.insert(due.lane.as_str(), *at);
                 }
                 (Fate::Refused(problem), Some(task)) => {
-                    refused.entry(task).or_default().push(problem.clone())
+                    refused.entry(task).or_default().push(problem.clone());
                 }
                 _ => {}
             }

@@ -21,9 +21,10 @@ pub struct TestDatabase {
 
 fn server() -> &'static PgConnectOptions {
     static SERVER: OnceLock<(Option<Cluster>, PgConnectOptions)> = OnceLock::new();
-    let (_, options) = SERVER.get_or_init(|| match std::env::var("DATABASE_URL") {
-        Ok(url) => (None, url.parse().expect("DATABASE_URL is a PostgreSQL URL")),
-        Err(_) => {
+    let (_, options) = SERVER.get_or_init(|| {
+        if let Ok(url) = std::env::var("DATABASE_URL") {
+            (None, url.parse().expect("DATABASE_URL is a PostgreSQL URL"))
+        } else {
             let root = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("target")
                 .join("test-postgres");

@@ -3,8 +3,11 @@
 //! The stand-ins share no code with the service and are spoken to over HTTP only.
 #![allow(
     dead_code,
+    missing_debug_implementations,
+    unreachable_pub,
     clippy::allow_attributes,
-    reason = "each test binary uses a part of it"
+    clippy::unwrap_used,
+    reason = "each test binary uses a part of it, and a test that cannot go on panics"
 )]
 
 pub mod database;

@@ -210,7 +210,7 @@ impl Hand {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(60))
+                .timeout(Duration::from_mins(1))
                 .build()
                 .unwrap(),
             url: format!("{url}/qbwc"),
@@ -235,10 +235,11 @@ impl Hand {
     }
 
     pub async fn call(&self, operation: &str, parameters: &[(&str, &str)]) -> Answer {
-        let parameters: String = parameters
+        let parameters: Vec<String> = parameters
             .iter()
             .map(|(name, value)| format!("<{name}>{}</{name}>", escape(value)))
             .collect();
+        let parameters = parameters.concat();
         self.post(format!(
             r#"<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><{operation} xmlns="http://developer.intuit.com/">{parameters}</{operation}></soap:Body></soap:Envelope>"#
         ))
@@ -340,7 +341,7 @@ pub fn host_company(file_id: &str, company: &str, country: &str) -> String {
 /// Answers every `VendorAddRq` of a message set with success, in order.
 pub fn vendors_added(request: &str) -> String {
     let set = between(request, "newMessageSetID=\"", "\"");
-    let responses: String = request
+    let responses: Vec<String> = request
         .split("<VendorAddRq ")
         .skip(1)
         .enumerate()
@@ -353,7 +354,8 @@ pub fn vendors_added(request: &str) -> String {
         })
         .collect();
     format!(
-        r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs newMessageSetID="{set}" messageSetStatusCode="0">{responses}</QBXMLMsgsRs></QBXML>"#
+        r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs newMessageSetID="{set}" messageSetStatusCode="0">{}</QBXMLMsgsRs></QBXML>"#,
+        responses.concat()
     )
 }
 

@@ -63,12 +63,12 @@ impl Journey<'_> {
             .collect();
         items_before.push(retainage_item.clone());
         Ok(Books {
-            items_before,
             income_account,
             expense_account,
             customer,
             vendor_type,
             retainage_item,
+            items_before,
         })
     }
 
@@ -455,7 +455,7 @@ fn commitment(n: usize, project: i64, vendors: &[i64], codes: &[i64]) -> Value {
     json!({
         "project_id": project,
         "vendor_id": vendors[n % vendors.len()],
-        "type": if n % 2 == 0 { "WorkOrderContract" } else { "PurchaseOrderContract" },
+        "type": if n.is_multiple_of(2) { "WorkOrderContract" } else { "PurchaseOrderContract" },
         "number": format!("SC-{:04}", n + 1),
         "title": format!("Contract {} – Harbor Tower", n + 1),
         "description": "As per drawings",
@@ -473,7 +473,7 @@ fn invoice(n: usize, commitments: &[i64], lines: &[Vec<i64>]) -> Value {
         .enumerate()
         .map(|(line, id)| {
             let amount = (cents(n * 5 + line) / Decimal::from(7)).round_dp(2);
-            let held = if n % 3 == 0 {
+            let held = if n.is_multiple_of(3) {
                 (amount / Decimal::TEN).round_dp(2)
             } else {
                 Decimal::ZERO
@@ -493,7 +493,7 @@ fn invoice(n: usize, commitments: &[i64], lines: &[Vec<i64>]) -> Value {
         "commitment_id": commitments[which],
         "invoice_number": format!("INV-{:05}", n + 1),
         "billing_date": format!("2026-{:02}-28", n % 9 + 1),
-        "payment_date": if n % 2 == 0 { json!(format!("2026-{:02}-15", n % 9 + 2)) } else { Value::Null },
+        "payment_date": if n.is_multiple_of(2) { json!(format!("2026-{:02}-15", n % 9 + 2)) } else { Value::Null },
         "status": "approved",
         "lines": items,
     })

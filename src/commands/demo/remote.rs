@@ -14,7 +14,7 @@ impl Remote {
     pub(super) fn new(base: &str) -> anyhow::Result<Self> {
         Ok(Self {
             http: reqwest::Client::builder()
-                .timeout(std::time::Duration::from_secs(300))
+                .timeout(std::time::Duration::from_mins(5))
                 .build()?,
             base: base.trim_end_matches('/').to_owned(),
         })

@@ -45,3 +45,180 @@ impl TransactionQuery {
         Request::new(element, Access::Read, &self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        path::{Path, PathBuf},
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+    use crate::qbxml::{
+        ListRef, MessageSetId, Money, Price, Quantity, Version,
+        bill::{self, BillAdd, BillRet, ItemLineAdd},
+        purchase_order::{self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderRet},
+        read_message_set, write_message_set,
+    };
+
+    fn shared(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path)
+    }
+
+    /// Purchase orders and bills with every element we can send, and every way of giving an amount.
+    fn adds() -> Vec<Request> {
+        let text = |text: &str| Some(text.to_owned());
+        let guid = text("{1F6E4C52-7C1B-4D6B-9C5E-0A1B2C3D4E02}");
+        let ways = [
+            (Quantity::parse("2.5").ok(), Price::parse("10.00001").ok(), None),
+            (Quantity::parse("3").ok(), None, Some(Money::from_cents(10_000))),
+            (None, None, Some(Money::from_cents(-4_000))),
+        ];
+        let order = PurchaseOrderAdd {
+            vendor: ListRef::by_id("80-1"),
+            txn_date: text("2026-03-01"),
+            ref_number: "x".repeat(purchase_order::REF_NUMBER_MAX),
+            memo: text(&"x".repeat(purchase_order::MEMO_MAX)),
+            vendor_msg: text(&"x".repeat(purchase_order::VENDOR_MSG_MAX)),
+            external_guid: guid.clone(),
+            lines: ways
+                .iter()
+                .map(|&(quantity, rate, amount)| PurchaseOrderLineAdd {
+                    item: ListRef::by_id("80-2"),
+                    desc: text(&"x".repeat(purchase_order::DESC_MAX)),
+                    quantity,
+                    rate,
+                    amount,
+                    customer: ListRef::by_id("80-3"),
+                })
+                .collect(),
+        };
+        let bill = BillAdd {
+            vendor: ListRef::by_id("80-1"),
+            txn_date: "2026-03-31".to_owned(),
+            due_date: text("2026-04-30"),
+            ref_number: "x".repeat(bill::REF_NUMBER_MAX),
+            memo: text(&"x".repeat(bill::MEMO_MAX)),
+            external_guid: guid,
+            lines: ways
+                .iter()
+                .map(|&(quantity, cost, amount)| ItemLineAdd {
+                    item: ListRef::by_id("80-2"),
+                    desc: text(&"x".repeat(bill::DESC_MAX)),
+                    quantity,
+                    cost,
+                    amount,
+                    customer: ListRef::by_id("80-3"),
+                    billable_status: bill::NOT_BILLABLE.to_owned(),
+                })
+                .collect(),
+        };
+        vec![purchase_order::add(order), bill::add(bill)]
+    }
+
+    /// What Intuit's schema has against a document; `None` where the schema or the checker is not there.
+    fn faults(document: &str) -> Option<String> {
+        let checker = shared("tools/validate_qbxml.py");
+        let python = std::env::var("PLUMBLINE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let usable = checker.is_file()
+            && Command::new(&python)
+                .args(["-c", "import lxml"])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success());
+        if !usable {
+            return None;
+        }
+        let mut child = Command::new(&python)
+            .arg(&checker)
+            .arg("-")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(document.as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        Some(if output.status.success() {
+            String::new()
+        } else {
+            String::from_utf8_lossy(&said).into_owned()
+        })
+    }
+
+    #[test]
+    fn every_purchase_order_and_bill_request_is_valid_by_intuits_schema() {
+        let queries = [
+            purchase_order::by_id("5A01-1767650001"),
+            purchase_order::by_ref_number("SC-001"),
+            bill::by_id("5C1A-1770000001"),
+            bill::by_ref_number("9348"),
+        ];
+        let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
+        let reads = write_message_set(Version::NEWEST, &queries, None);
+        let writes = write_message_set(Version::NEWEST, &adds(), Some((&id, None)));
+        for document in [&reads, &writes] {
+            match faults(document) {
+                Some(faults) => assert_eq!(faults, "", "{document}"),
+                None => eprintln!(
+                    "SKIPPED: Intuit's schema or python3 with lxml is not there (PLUMBLINE_TEST_PYTHON)"
+                ),
+            }
+        }
+        // The check sees an element out of place.
+        let wrong = writes.replace("<BillableStatus>NotBillable</BillableStatus>", "<Rate>1</Rate>");
+        assert!(faults(&wrong).is_none_or(|faults| !faults.is_empty()));
+    }
+
+    #[test]
+    fn the_samples_are_read() {
+        let read = |file: &str| {
+            let path = shared("reference/qbxml-samples/synthetic").join(file);
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                eprintln!("SKIPPED: {} is not there", path.display());
+                return None;
+            };
+            Some(read_message_set(text).unwrap().responses)
+        };
+        if let Some(answers) = read("purchase-order-query-partly-received-and-closed.xml") {
+            let orders: Vec<PurchaseOrderRet> = answers[0]
+                .records("PurchaseOrderRet")
+                .map(Result::unwrap)
+                .collect();
+            assert_eq!(orders.len(), 2);
+            assert_eq!(orders[0].total_amount, Some(Money::from_cents(2_800_000)));
+            assert_eq!(
+                orders[0].vendor.as_ref().unwrap().list_id.as_deref(),
+                Some("70000-933272656")
+            );
+            // The linked bill has a TxnID and a RefNumber of its own, one level deeper.
+            assert_eq!(
+                (orders[0].txn_id.as_str(), orders[0].ref_number.as_deref()),
+                ("5A01-1767650001", Some("SC-0042"))
+            );
+            let lines: Vec<_> = orders[0]
+                .lines
+                .iter()
+                .map(|line| line.txn_line_id.as_str())
+                .collect();
+            assert_eq!(lines, ["5A03-1767650001", "5A04-1767650001"]);
+            assert_eq!(orders[1].external_guid, None);
+        }
+        if let Some(answers) = read("bill-add-ok-includeret.xml") {
+            let bill: BillRet = answers[0].record("BillRet").unwrap().unwrap();
+            assert_eq!(bill.txn_id, "5C1A-1770000001");
+            assert_eq!((bill.lines.len(), bill.amount_due), (0, None));
+        }
+        if let Some(answers) = read("status-check-stored-response.xml") {
+            assert!(answers[0].record::<BillRet>("BillRet").is_none());
+            assert_eq!(answers[0].written("BillRet").unwrap().id, "5C1A-1770000001");
+        }
+    }
+}

@@ -111,13 +111,16 @@ impl World {
             webhook_token_sha256: secrets::sha256(WEBHOOK_AUTHORIZATION.as_bytes()),
             settings: Settings::default(),
         };
-        store::insert(self.db(), &new).await.unwrap();
+        // In one transaction: the schedules must not see it before its lists count as read.
+        let mut transaction = self.db().begin().await.unwrap();
+        store::insert(&mut *transaction, &new).await.unwrap();
         sqlx::query("update connections set mirror_ready = true, erp_requests_polled_at = $2 where id = $1")
             .bind(id)
             .bind(self.clock.now())
-            .execute(self.db())
+            .execute(&mut *transaction)
             .await
             .unwrap();
+        transaction.commit().await.unwrap();
         account
     }
 

@@ -1002,6 +1002,10 @@ mod tests {
                 |world| *world = std::mem::take(world).linking(ItemType::StandardCostCode, 3, "RET"),
                 "linked to a cost code",
             ),
+            (
+                |world| *world = std::mem::take(world).linking(ItemType::CostCode, 3, "RET"),
+                "linked to a cost code",
+            ),
         ] {
             let mut world = world();
             spoil(&mut world);

@@ -28,6 +28,8 @@ create table connections (
     standard_cost_code_list_id bigint,
     webhook_token_sha256 bytea not null constraint connections_webhook_token_length check (octet_length(webhook_token_sha256) = 32),
     erp_requests_polled_at timestamptz,
+    -- The lists or settings that the metadata document offers have changed since it was sent.
+    metadata_stale boolean not null default false,
     settings jsonb not null,
     -- Contact
     last_contact_at timestamptz,

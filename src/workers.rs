@@ -3,6 +3,7 @@
 
 pub mod clients;
 pub mod maintenance;
+pub mod metadata;
 pub mod orders;
 pub mod outbox;
 pub mod schedule;

@@ -307,7 +307,7 @@ pub async fn set_webhook_token(
 /// Stores settings.
 pub async fn set_settings(db: impl PgExecutor<'_>, id: Uuid, settings: &Settings) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update connections set settings = $2 where id = $1",
+        "update connections set settings = $2, metadata_stale = mirror_ready where id = $1",
         id,
         Json(settings) as _
     )

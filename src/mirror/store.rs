@@ -104,11 +104,13 @@ pub async fn list_read(
     .execute(&mut *db)
     .await?;
     sqlx::query!(
-        r#"update connections set mirror_ready = true
-           where id = $1 and not mirror_ready
-               and (select count(*) from mirror_lists where connection_id = $1) >= $2"#,
+        r#"update connections set
+               mirror_ready = mirror_ready or (select count(*) from mirror_lists where connection_id = $1) >= $2,
+               metadata_stale = metadata_stale or $3
+           where id = $1"#,
         connection_id,
         i64::try_from(ListKind::ALL.len()).unwrap_or(i64::MAX),
+        matches!(kind, ListKind::Account | ListKind::VendorType | ListKind::Customer),
     )
     .execute(db)
     .await?;
@@ -223,6 +225,26 @@ pub async fn customers(
         connection_id,
         pattern,
         limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Active records of a list whose finer kind is one of `details` (any, if empty), for a person to choose from.
+pub async fn choices(
+    db: impl sqlx::PgExecutor<'_>,
+    connection_id: Uuid,
+    kind: ListKind,
+    details: &[&str],
+) -> Result<Vec<Choice>, sqlx::Error> {
+    sqlx::query_as!(
+        Choice,
+        r#"select list_id, full_name from mirror_records
+           where connection_id = $1 and kind = $2 and is_active and (cardinality($3::text[]) = 0 or detail = any($3))
+           order by name_key"#,
+        connection_id,
+        kind.as_str(),
+        details as &[&str],
     )
     .fetch_all(db)
     .await

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     clients::Clients,
+    metadata,
     outbox::backoff,
     wake::{self, Bells},
 };
@@ -20,10 +21,9 @@ use crate::{
     links::{self, ItemType},
     procore::{
         client::ProcoreClient,
-        erp_connection, erp_requests,
+        erp_requests,
         error::{ErrorKind, ProcoreError},
         events::ErpEvent,
-        metadata,
         requisitions::{self, RequisitionFacts},
     },
     tasks::queue,
@@ -61,6 +61,8 @@ struct Order {
 enum OrderError {
     #[error(transparent)]
     Procore(#[from] ProcoreError),
+    #[error(transparent)]
+    Metadata(#[from] metadata::MetadataError),
     #[error(transparent)]
     Client(#[from] super::clients::ClientError),
     #[error("the database refused")]
@@ -179,7 +181,7 @@ impl Orders {
             }
         };
         if plan.send_metadata {
-            self.send_metadata(&client, &connection).await?;
+            metadata::send(&self.db, &client, &connection).await?;
         }
         self.store(order, &request.request_name, &request.payload, plan)
             .await?;
@@ -227,17 +229,6 @@ impl Orders {
             }
         }
         Ok(facts)
-    }
-
-    async fn send_metadata(&self, client: &ProcoreClient, connection: &Connection) -> Result<(), OrderError> {
-        let contents = metadata::Contents {
-            use_procore_contract_number: connection.settings.use_procore_contract_number,
-            choose_customer: true,
-            sync_payments: connection.company_file.country.is_empty() || connection.company_file.is_us(),
-            ..metadata::Contents::default()
-        };
-        erp_connection::update(client, None, &metadata::document(&contents)).await?;
-        Ok(())
     }
 
     /// The order, its tasks, links and immediate answers, in one transaction.

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::{clients::Clients, wake};
+use super::{clients::Clients, metadata, wake};
 use crate::{
     clock::Clock,
     connections::{
@@ -69,6 +69,7 @@ impl Schedule {
             self.lists(&connection).await?;
             self.payments(&connection).await?;
             self.poll(&connection).await?;
+            self.metadata(&connection).await?;
         }
         Ok(())
     }
@@ -124,6 +125,31 @@ impl Schedule {
             queue::enqueue(&mut transaction, connection.id, now, &[task]).await?;
         }
         transaction.commit().await
+    }
+
+    /// What can be chosen in Procore follows QuickBooks' lists.
+    async fn metadata(&self, connection: &Connection) -> Result<(), sqlx::Error> {
+        let stale = sqlx::query_scalar!(
+            "select metadata_stale and mirror_ready as \"stale!\" from connections where id = $1",
+            connection.id
+        )
+        .fetch_optional(&self.db)
+        .await?
+        .unwrap_or(false);
+        if !stale {
+            return Ok(());
+        }
+        let Ok(client) = self.clients.of(connection) else {
+            return Ok(());
+        };
+        match metadata::send(&self.db, &client, connection).await {
+            Ok(()) => Ok(()),
+            Err(metadata::MetadataError::Database(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(connection = %connection.id, error = &error as &dyn std::error::Error, "the ERP metadata could not be sent; trying again");
+                Ok(())
+            }
+        }
     }
 
     /// Webhooks are best effort: what they did not announce is found by looking.

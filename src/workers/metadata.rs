@@ -1,0 +1,81 @@
+//! Keeps the ERP metadata document in Procore true to the company file: what can be chosen at export (vendor types,
+//! accounts, customers) is read from QuickBooks, so the document is sent again when those lists have changed.
+
+use sqlx::PgPool;
+
+use crate::{
+    connections::{settings::JobPlacement, store::Connection},
+    mirror::{ListKind, store},
+    procore::{
+        client::ProcoreClient,
+        erp_connection,
+        error::ProcoreError,
+        metadata::{self, Choice, Contents},
+    },
+};
+
+/// Most customers offered; `plumbline settings customers` finds the others.
+const MOST_CUSTOMERS: i64 = 5_000;
+
+/// Why the document was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// Procore.
+    #[error(transparent)]
+    Procore(#[from] ProcoreError),
+    /// The database.
+    #[error("the database refused")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Sends the document with what can be chosen now.
+pub async fn send(db: &PgPool, client: &ProcoreClient, connection: &Connection) -> Result<(), MetadataError> {
+    // Cleared first: a list read meanwhile makes it stale again.
+    sqlx::query!(
+        "update connections set metadata_stale = false where id = $1",
+        connection.id
+    )
+    .execute(db)
+    .await?;
+    let sent = match contents(db, connection).await {
+        Ok(contents) => erp_connection::update(client, None, &metadata::document(&contents))
+            .await
+            .map(|_| ())
+            .map_err(MetadataError::from),
+        Err(error) => Err(error.into()),
+    };
+    if sent.is_err() {
+        sqlx::query!(
+            "update connections set metadata_stale = true where id = $1",
+            connection.id
+        )
+        .execute(db)
+        .await?;
+    }
+    sent
+}
+
+async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx::Error> {
+    let id = connection.id;
+    let offered = |choices: Vec<store::Choice>| -> Vec<Choice> {
+        choices
+            .into_iter()
+            .map(|choice| Choice {
+                origin_id: choice.list_id,
+                label: choice.full_name,
+            })
+            .collect()
+    };
+    let expense = ["Expense", "CostOfGoodsSold", "OtherExpense"];
+    Ok(Contents {
+        use_procore_contract_number: connection.settings.use_procore_contract_number,
+        choose_customer: connection.settings.job_placement == JobPlacement::UnderCustomer,
+        sync_payments: connection.company_file.country.is_empty() || connection.company_file.is_us(),
+        vendor_types: offered(store::choices(db, id, ListKind::VendorType, &[]).await?),
+        income_accounts: offered(
+            store::choices(db, id, ListKind::Account, &["Income", "OtherIncome"]).await?,
+        ),
+        expense_accounts: offered(store::choices(db, id, ListKind::Account, &expense).await?),
+        customers: offered(store::customers(db, id, "", MOST_CUSTOMERS).await?),
+    })
+}

@@ -1,5 +1,7 @@
 //! `plumbline connection …` and `plumbline qwc`.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
@@ -136,6 +138,9 @@ pub struct Add {
     /// Edition of the company file: US, CA or UK.
     #[arg(long, env = "PLUMBLINE_COUNTRY", value_parser = ["US", "CA", "UK"])]
     pub country: Option<String>,
+    /// Directory for the .qwc file; the data directory's `qwc` if not given.
+    #[arg(long, env = "PLUMBLINE_QWC_DIR", value_name = "DIR")]
+    pub qwc_dir: Option<PathBuf>,
     /// Do not register the webhook and the ERP metadata in Procore now (`connection register` does it later).
     #[arg(long, env = "PLUMBLINE_SKIP_REGISTRATION", default_value_t = false)]
     pub skip_registration: bool,
@@ -159,7 +164,7 @@ pub struct Added {
     pub webhook_url: String,
     /// The `Authorization` value they carry.
     pub webhook_authorization: SecretString,
-    /// Where the `.qwc` file is to be had: a command.
+    /// The `.qwc` file that was written.
     pub qwc_path: String,
     /// What of the registration in Procore did not work.
     pub warnings: Vec<String>,
@@ -186,6 +191,7 @@ impl Add {
         db: &sqlx::PgPool,
         vault: &secrets::Vault,
         clock: &Clock,
+        data_dir: &Path,
     ) -> anyhow::Result<Added> {
         let id = Uuid::now_v7();
         let tag = &id.simple().to_string()[20..];
@@ -196,7 +202,7 @@ impl Add {
             bail!("the connection needs a name: --name \"Acme Builders\"");
         }
         // A connection whose .qwc file the Web Connector would refuse is refused here, with the reason.
-        QwcFile {
+        let qwc = QwcFile {
             public_url: &self.reach.public_url,
             connection_name: name,
             username: &qbwc_username,
@@ -255,16 +261,29 @@ impl Add {
         transaction.commit().await?;
         let webhook_url = webhook_url(&self.reach.public_url, id);
         let mut warnings = Vec::new();
+        let directory = self.qwc_dir.clone().unwrap_or_else(|| data_dir.join("qwc"));
+        let qwc_path = match write_qwc(&directory, &qbwc_username, &qwc) {
+            Ok(path) => path.display().to_string(),
+            Err(error) => {
+                warnings.push(format!(
+                    "the .qwc file could not be written to {}: {error}. `plumbline qwc {id}` prints it.",
+                    directory.display()
+                ));
+                String::new()
+            }
+        };
         if !self.skip_registration {
-            warnings = register(
-                db,
-                &client,
-                id,
-                &webhook_url,
-                &authorization,
-                &self.reach.public_url,
-            )
-            .await;
+            warnings.extend(
+                register(
+                    db,
+                    &client,
+                    id,
+                    &webhook_url,
+                    &authorization,
+                    &self.reach.public_url,
+                )
+                .await,
+            );
         }
         Ok(Added {
             id,
@@ -272,10 +291,18 @@ impl Add {
             qbwc_password: password,
             webhook_url,
             webhook_authorization: authorization,
-            qwc_path: format!("plumbline qwc {id}"),
+            qwc_path,
             warnings,
         })
     }
+}
+
+/// Writes the `.qwc` file; it holds no secret.
+fn write_qwc(directory: &Path, name: &str, text: &str) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(directory)?;
+    let path = directory.canonicalize()?.join(format!("{name}.qwc"));
+    std::fs::write(&path, text)?;
+    Ok(path)
 }
 
 fn webhook_url(public_url: &Url, id: Uuid) -> String {
@@ -339,14 +366,14 @@ impl ConnectionCommand {
         let clock = Clock::System;
         match self {
             Self::Add(add) => {
-                let added = add.add(db, &vault(storage)?, &clock).await?;
+                let added = add.add(db, &vault(storage)?, &clock, &storage.data_dir).await?;
                 if add.json {
                     println!("{}", added.json());
                 } else {
                     println!("Added {} ({}).\n", add.name.trim(), added.id);
                     println!(
-                        "  1. Save the Web Connector file:   plumbline qwc {} > plumbline.qwc",
-                        added.id
+                        "  1. Copy this file to the QuickBooks machine:  {}",
+                        added.qwc_path
                     );
                     println!(
                         "  2. Add it in the Web Connector while the company file is open as Admin, single-user."

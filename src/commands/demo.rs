@@ -71,7 +71,7 @@ impl Demo {
         say.step("Starting PostgreSQL, the service, and the stand-ins of Procore and QuickBooks");
         let stage = self.set(storage).await?;
         let played = tokio::select! {
-            played = self.play(&stage, &say) => played,
+            played = self.play(storage, &stage, &say) => played,
             stopped = stop_signal() => { stopped?; Err(anyhow::anyhow!("stopped")) }
         };
         if self.stay && played.is_ok() {
@@ -140,7 +140,12 @@ impl Demo {
         })
     }
 
-    async fn play(&self, stage: &Stage, say: &report::Progress) -> anyhow::Result<report::Report> {
+    async fn play(
+        &self,
+        storage: &Storage,
+        stage: &Stage,
+        say: &report::Progress,
+    ) -> anyhow::Result<report::Report> {
         let procore = Remote::new(&stage.procore.url())?;
         let quickbooks = Remote::new(&stage.quickbooks.url())?;
         let company = procore
@@ -164,13 +169,18 @@ impl Demo {
             company_name: None,
             company_file: None,
             country: Some("US".to_owned()),
+            qwc_dir: Some(
+                self.trace
+                    .clone()
+                    .unwrap_or_else(|| std::env::temp_dir().join("plumbline-demo")),
+            ),
             skip_registration: false,
             reach,
             json: false,
         };
         let db = &stage.database.pool;
         let clock = Clock::System;
-        let added = add.add(db, &vault()?, &clock).await?;
+        let added = add.add(db, &vault()?, &clock, &storage.data_dir).await?;
         if let Some(warning) = added.warnings.first() {
             bail!("the registration in Procore did not work: {warning}");
         }

@@ -81,7 +81,8 @@ impl QwcFile<'_> {
         }
         let base = self.public_url.as_str().trim_end_matches('/');
         let id = self.connection_id.simple().to_string();
-        let tag = &id[..8];
+        // The end of the id: its beginning is the time, and two connections may be added in one minute.
+        let tag = &id[20..];
         Ok(format!(
             r#"<?xml version="1.0" encoding="utf-8"?>
 <QBWCXML>

@@ -74,6 +74,10 @@ async fn run() {
     let idle = bench.service.rss();
     println!("memory when idle                             {idle:>8.1} MB");
     bench.polls(if quick { 2_000 } else { 10_000 }).await;
+    println!(
+        "memory after the polls                       {:>8.1} MB",
+        bench.service.rss()
+    );
     bench.drain(20, if quick { 2_000 } else { 10_000 }).await;
     bench.drain(1, if quick { 300 } else { 2_000 }).await;
     let mut per_task = Vec::new();

@@ -158,8 +158,8 @@ create table mirror_records (
     seen_at timestamptz not null,
     primary key (connection_id, kind, list_id)
 );
-create index mirror_records_name on mirror_records (connection_id, name_key);
-create index mirror_records_prefix on mirror_records (connection_id, kind, name_key text_pattern_ops) where is_active;
+-- By name, and by how a name begins.
+create index mirror_records_name on mirror_records (connection_id, kind, name_key text_pattern_ops);
 
 create table mirror_lists (
     connection_id uuid not null references connections on delete cascade,

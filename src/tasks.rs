@@ -193,6 +193,11 @@ pub trait Machine: Serialize + for<'de> Deserialize<'de> + Sized {
     /// What to ask QuickBooks next.
     fn step(&self, facts: &Facts<'_>) -> Step<Self>;
 
+    /// What the reading of the answers depends on, if it is less than what the step depended on.
+    fn answer_wants(&self) -> Wants {
+        self.wants()
+    }
+
     /// Takes QuickBooks' answers to the last [`Step::Ask`], one per request, in order.
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self>;
 

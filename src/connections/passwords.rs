@@ -13,8 +13,8 @@ use std::{
 };
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{PasswordHasher, phc::PasswordHash},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use secrecy::{ExposeSecret, SecretString};
@@ -53,8 +53,10 @@ pub struct PasswordCheck {
     accepted: Mutex<HashSet<[u8; 32]>>,
     key: [u8; 32],
     failures: DefaultKeyedRateLimiter<(String, Option<IpAddr>)>,
-    /// argon2 takes 19 MiB and a core each: never more than a few at once.
+    /// argon2 takes 19 MiB and a core each: never more than two at once, and their memory is kept and used again, for
+    /// an allocator asked for 19 MiB over and over does not give them back.
     argon2: Arc<Semaphore>,
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 /// Remembered passwords at most; beyond it all are forgotten and learnt again.
@@ -73,6 +75,7 @@ impl Default for PasswordCheck {
             key: secrets::random_bytes(),
             failures: RateLimiter::keyed(quota),
             argon2: Arc::new(Semaphore::new(2)),
+            memory: Arc::default(),
         }
     }
 }
@@ -106,12 +109,13 @@ impl PasswordCheck {
         };
         let stored = stored.map_or_else(|| NOBODY.to_owned(), str::to_owned);
         let password = password.clone();
+        let pool = Arc::clone(&self.memory);
         let right = tokio::task::spawn_blocking(move || {
-            PasswordHash::new(&stored).is_ok_and(|hash| {
-                Argon2::default()
-                    .verify_password(password.expose_secret().as_bytes(), &hash)
-                    .is_ok()
-            })
+            let lent = || pool.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = lent().pop().unwrap_or_default();
+            let right = verify(&stored, &password, &mut memory).unwrap_or(false);
+            lent().push(memory);
+            right
         })
         .await
         .unwrap_or(false);
@@ -139,6 +143,30 @@ impl PasswordCheck {
     fn accepted(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 32]>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether `password` is the one that `stored` was made of; `None` if `stored` is no argon2 hash.
+fn verify(stored: &str, password: &SecretString, memory: &mut Vec<Block>) -> Option<bool> {
+    let hash = PasswordHash::new(stored).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm.as_ref()).ok()?;
+    let version = hash
+        .version
+        .and_then(|version| Version::try_from(version).ok())
+        .unwrap_or_default();
+    let params = Params::try_from(&hash).ok()?;
+    let expected = hash.hash.as_ref()?;
+    let salt = hash.salt.as_ref()?;
+    memory.resize(params.block_count(), Block::default());
+    let mut output = vec![0; expected.len()];
+    Argon2::new(algorithm, version, params)
+        .hash_password_into_with_memory(
+            password.expose_secret().as_bytes(),
+            salt.as_ref(),
+            &mut output,
+            memory,
+        )
+        .ok()?;
+    Some(secrets::same(&output, expected.as_ref()))
 }
 
 /// A hash that no password has been made for: what a user who does not exist is checked against.

@@ -31,6 +31,11 @@ macro_rules! any_task {
                 match self { $(Self::$variant(state) => state.wants(),)+ }
             }
 
+            /// See [`Machine::answer_wants`].
+            pub fn answer_wants(&self) -> Wants {
+                match self { $(Self::$variant(state) => state.answer_wants(),)+ }
+            }
+
             /// See [`Machine::access`].
             pub fn access(&self) -> Access {
                 match self { $(Self::$variant(state) => state.access(),)+ }

@@ -205,12 +205,15 @@ pub async fn answered(
     Ok(())
 }
 
-/// Changes the number that was returned, once it is known.
-pub async fn set_returned(db: &mut PgConnection, id: Uuid, returned: i32) -> Result<(), sqlx::Error> {
-    sqlx::query!("update exchanges set returned = $2 where id = $1", id, returned)
-        .execute(db)
-        .await?;
-    Ok(())
+/// Whether an exchange with work waits to be handed out again.
+pub async fn has_work_in_doubt(db: &mut PgConnection, connection_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from exchanges
+               where connection_id = $1 and purpose = 'work' and state = 'in_doubt') as "in_doubt!""#,
+        connection_id
+    )
+    .fetch_one(db)
+    .await
 }
 
 /// The number returned for the last exchange of a session: a `receiveResponseXML` that comes twice gets it again.

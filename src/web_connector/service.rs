@@ -17,7 +17,7 @@ use super::{
     guard,
     hresult::{self, Meaning},
     progress,
-    sessions::{self, FileState, Session, Ticket},
+    sessions::{self, Care, FileState, Session, Ticket},
     soap::{Call, Reply},
 };
 use crate::{
@@ -51,6 +51,21 @@ pub enum ServiceError {
     /// A thread was lost.
     #[error("reading the answer was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl ServiceError {
+    /// The database refused a value, not the connection, and not for a collision that passes by itself.
+    fn is_about_a_record(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        // 40: serialization failure, deadlock; 53, 57, 58: out of resources, shutting down, the system's trouble.
+        error.code().is_some_and(|code| {
+            !["40", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        })
+    }
 }
 
 /// The Web Connector's service. One per process; holds no state that another replica would need.
@@ -201,17 +216,25 @@ impl WebConnector {
     }
 
     async fn send_request(&self, ticket: &Ticket, shown: Shown) -> Result<String, ServiceError> {
+        match self.send_once(ticket, &shown, Care::Usual).await {
+            Err(error) if error.is_about_a_record() => self.send_once(ticket, &shown, Care::OneByOne).await,
+            sent => sent,
+        }
+    }
+
+    async fn send_once(&self, ticket: &Ticket, shown: &Shown, care: Care) -> Result<String, ServiceError> {
         let now = self.clock.now();
         let mut transaction = self.db.begin().await?;
         let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
             return Ok(String::new());
         };
+        session.care = care;
         if session.ended {
             return Ok(String::new());
         }
         session.version = Version::choose(&session.company_file.supported_versions, shown.version);
         if session.file != FileState::Right {
-            self.look_at_company_file(&mut transaction, &mut session, &shown, now)
+            self.look_at_company_file(&mut transaction, &mut session, shown, now)
                 .await?;
         }
         let xml = match session.file {
@@ -407,18 +430,37 @@ impl WebConnector {
     }
 
     async fn receive_response(&self, ticket: &Ticket, response: String) -> Result<i32, ServiceError> {
+        let document: Arc<str> = Arc::from(response);
+        match self.receive_once(ticket, &document, Care::Usual).await {
+            Err(error) if error.is_about_a_record() => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch could not be stored; storing its tasks one by one"
+                );
+                self.receive_once(ticket, &document, Care::OneByOne).await
+            }
+            received => received,
+        }
+    }
+
+    async fn receive_once(
+        &self,
+        ticket: &Ticket,
+        document: &Arc<str>,
+        care: Care,
+    ) -> Result<i32, ServiceError> {
         let now = self.clock.now();
         let mut transaction = self.db.begin().await?;
         let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
             return Ok(-1);
         };
-        let document: Arc<str> = Arc::from(response);
+        session.care = care;
         let open = exchanges::open(&mut transaction, session.connection_id).await?;
         let open = match open {
             Some(open) if open.session_id == session.id && !open.in_doubt => open,
             // A late answer of a session that was taken over still counts if it answers the open exchange.
             _ => {
-                let late = match message_set_id(&document) {
+                let late = match message_set_id(document) {
                     Some(id) => exchanges::open_with_id(&mut transaction, session.connection_id, id).await?,
                     None => None,
                 };
@@ -434,7 +476,7 @@ impl WebConnector {
             }
         };
         let parsed = {
-            let document = Arc::clone(&document);
+            let document = Arc::clone(document);
             if document.len() > LARGE_ANSWER {
                 tokio::task::spawn_blocking(move || read_message_set(document)).await?
             } else {
@@ -443,11 +485,10 @@ impl WebConnector {
         };
         let returned = match parsed {
             Err(error) => {
-                self.unreadable_answer(&mut transaction, &mut session, &open, &document, &error, now)
+                self.unreadable_answer(&mut transaction, &mut session, &open, document, &error, now)
                     .await?
             }
             Ok(answer) => {
-                exchanges::answered(&mut transaction, open.id, now, &document, 0).await?;
                 match open.purpose {
                     Purpose::Identity => match company_file_of(&answer, &session) {
                         Ok(seen) => {
@@ -473,13 +514,12 @@ impl WebConnector {
                     let writes = mirror_ready(&mut transaction, &session).await?;
                     let left = !session.paused
                         && queue::has_ready(&mut transaction, session.connection_id, writes).await?;
-                    let identity = open.purpose == Purpose::Identity
-                        && exchanges::open(&mut transaction, session.connection_id)
-                            .await?
-                            .is_some();
-                    progress::percent(session.work_expected, session.work_done, left || identity)
+                    // After the question about the company file, the exchange in doubt is still to come.
+                    let in_doubt = open.purpose == Purpose::Identity
+                        && exchanges::has_work_in_doubt(&mut transaction, session.connection_id).await?;
+                    progress::percent(session.work_expected, session.work_done, left || in_doubt)
                 };
-                exchanges::set_returned(&mut transaction, open.id, returned).await?;
+                exchanges::answered(&mut transaction, open.id, now, document, returned).await?;
                 returned
             }
         };
@@ -501,7 +541,7 @@ impl WebConnector {
         let wants = tasks
             .iter()
             .filter_map(|claimed| claimed.task.as_ref().ok())
-            .map(AnyTask::wants);
+            .map(AnyTask::answer_wants);
         let found = lookup::look_up(db, session.connection_id, wants).await?;
         let counts: Vec<(Uuid, usize)> = open
             .task_ids
@@ -534,7 +574,7 @@ impl WebConnector {
         .await?)
     }
 
-    /// Settles turns together; if the database refuses one of them, each alone, so that one bad record stops nothing.
+    /// Settles turns together; in the second try, each alone, so that one the database refuses stops nothing else.
     async fn settle(
         &self,
         db: &mut PgConnection,
@@ -542,18 +582,10 @@ impl WebConnector {
         now: DateTime<Utc>,
         turns: Vec<(Uuid, Turn<AnyTask>)>,
     ) -> Result<(), ServiceError> {
-        let mut savepoint = db.begin().await?;
-        match queue::settle(&mut savepoint, session.connection_id, now, turns.clone()).await {
-            Ok(settled) => {
-                savepoint.commit().await?;
-                note(session, &settled);
-                return Ok(());
-            }
-            Err(sqlx::Error::Database(error)) => {
-                tracing::error!(connection = %session.connection_id, %error, "a batch could not be stored; storing its tasks one by one");
-                savepoint.rollback().await?;
-            }
-            Err(error) => return Err(error.into()),
+        if session.care == Care::Usual {
+            let settled = queue::settle(db, session.connection_id, now, turns).await?;
+            note(session, &settled);
+            return Ok(());
         }
         for (id, turn) in turns {
             let mut savepoint = db.begin().await?;

@@ -159,6 +159,17 @@ pub struct Session {
     pub company_file: CompanyFile,
     /// Settings.
     pub settings: Settings,
+    /// How outcomes are stored in this call.
+    pub care: Care,
+}
+
+/// How the outcomes of a batch are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Together.
+    Usual,
+    /// Each in a savepoint of its own: the database refused one of them.
+    OneByOne,
 }
 
 /// Whether the company file that is open is the connection's.
@@ -220,6 +231,7 @@ pub async fn lock(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Sessi
         },
         company_file: row.company_file.0,
         settings: row.settings.0,
+        care: Care::Usual,
     }))
 }
 

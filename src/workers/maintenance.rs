@@ -1,4 +1,4 @@
-//! Housekeeping: contacts are written once a second, what is old is pruned in small bites.
+//! Housekeeping: contacts are written and metrics summed up once a second, what is old is pruned in small bites.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,6 +13,8 @@ use crate::{clock::Clock, web_connector::service::WebConnector};
 pub async fn contacts(service: Arc<WebConnector>, stop: CancellationToken) {
     loop {
         wake::pause(Duration::from_secs(1), &stop).await;
+        // Histograms keep every observation until they are told to sum up.
+        crate::app::metrics().run_upkeep();
         if let Err(error) = service.flush_contacts().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

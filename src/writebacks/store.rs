@@ -41,21 +41,21 @@ pub async fn add(
         .collect::<Result<_, _>>()
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query!(
-        r#"insert into writebacks (connection_id, task_id, lane, call, status, not_before, created_at)
-           select $1, task_id, lane, call, 'pending', $2, $2
-           from unnest($3::uuid[], $4::text[], $5::jsonb[]) with ordinality as given(task_id, lane, call, position)
-           order by position"#,
+        r#"with added as (
+               insert into writebacks (connection_id, task_id, lane, call, status, not_before, created_at)
+               select $1, task_id, lane, call, 'pending', $2, $2
+               from unnest($3::uuid[], $4::text[], $5::jsonb[]) with ordinality as given(task_id, lane, call, position)
+               order by position
+           ) select pg_notify($6, '')"#,
         connection_id,
         now,
         &tasks as &[Option<Uuid>],
         &lanes as &[&str],
         &calls,
+        CHANNEL,
     )
-    .execute(&mut *db)
+    .fetch_one(db)
     .await?;
-    sqlx::query!("select pg_notify($1, '')", CHANNEL)
-        .fetch_one(db)
-        .await?;
     Ok(())
 }
 

@@ -291,6 +291,11 @@ impl Machine for VendorExport {
         }
     }
 
+    /// Nothing: the answers say it all.
+    fn answer_wants(&self) -> Wants {
+        Wants::default()
+    }
+
     fn access(&self) -> Access {
         match self.stage {
             Stage::Add | Stage::AddAfterLookUp => Access::Write,

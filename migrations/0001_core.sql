@@ -27,9 +27,11 @@ create table connections (
     procore_client_secret bytea not null,
     standard_cost_code_list_id bigint,
     webhook_token_sha256 bytea not null constraint connections_webhook_token_length check (octet_length(webhook_token_sha256) = 32),
+    -- When lost webhooks were last looked for, and up to when the look was complete.
     erp_requests_polled_at timestamptz,
+    erp_requests_seen_until timestamptz,
     -- The lists or settings that the metadata document offers have changed since it was sent.
-    metadata_stale boolean not null default false,
+    metadata_stale_at timestamptz,
     settings jsonb not null,
     -- Contact
     last_contact_at timestamptz,
@@ -55,6 +57,7 @@ create table update_sessions (
 );
 -- One live session per connection (DESIGN, invariant 4).
 create unique index update_sessions_live_key on update_sessions (connection_id) where ended_at is null;
+create index update_sessions_ended on update_sessions (ended_at);
 create index update_sessions_recent on update_sessions (connection_id, started_at desc);
 
 create table tasks (
@@ -89,6 +92,7 @@ create index tasks_later on tasks (connection_id) where status = 'later';
 create index tasks_unfinished_subject on tasks (connection_id, subject, seq) where status in ('waiting', 'ready', 'later', 'asked');
 create index tasks_subject on tasks (connection_id, subject);
 create index tasks_recent on tasks (connection_id, seq desc);
+create index tasks_failed_subject on tasks (connection_id, subject) where status = 'failed';
 create index tasks_failed on tasks (failure_code) where status = 'failed';
 create unique index tasks_erp_request_subject_key on tasks (connection_id, erp_request_id, subject) where erp_request_id is not null;
 
@@ -141,6 +145,17 @@ create table links (
     primary key (connection_id, item_type, item_id)
 );
 create index links_quickbooks_id on links (connection_id, quickbooks_id);
+
+-- Whether a task's subject ('vendor:35') has a link; both kinds of commitment share one word.
+create function is_linked(of_connection uuid, of_subject text) returns boolean language sql stable as $$
+    select of_subject ~ '^[a-z_]+:[0-9]{1,18}$' and exists (
+        select from links l
+        where l.connection_id = of_connection
+            and l.item_id = case when of_subject ~ '^[a-z_]+:[0-9]{1,18}$' then split_part(of_subject, ':', 2)::bigint end
+            and (l.item_type = split_part(of_subject, ':', 1)
+                or (split_part(of_subject, ':', 1) = 'commitment'
+                    and l.item_type in ('work_order_contract', 'purchase_order_contract'))))
+$$;
 
 create table mirror_records (
     connection_id uuid not null references connections on delete cascade,
@@ -195,6 +210,8 @@ create table webhook_inbox (
     constraint webhook_inbox_dedupe_key unique (connection_id, dedupe_key)
 );
 
+create index webhook_inbox_received on webhook_inbox (received_at);
+
 create table erp_requests (
     connection_id uuid not null references connections on delete cascade,
     erp_request_id bigint not null,
@@ -235,5 +252,5 @@ create index writebacks_finished on writebacks (finished_at) where status = 'don
 create index writebacks_task on writebacks (task_id);
 create index writebacks_open on writebacks (status) where status <> 'done';
 create index tasks_unfinished on tasks (status) where status in ('waiting', 'ready', 'later', 'asked');
-create index erp_requests_order on erp_requests (connection_id, seq) where status = 'new';
+create index erp_requests_order on erp_requests (connection_id, erp_request_id) where status = 'new';
 create index exchanges_in_doubt on exchanges (connection_id) where state = 'in_doubt';

@@ -34,7 +34,7 @@ pub mod vendor_type;
 mod xml_text;
 
 pub use list_ref::ListRef;
-pub use message_set::{MessageSetId, Version, write_message_set};
+pub use message_set::{MessageSetId, Version, write_message_set, write_tagged};
 pub use money::{Money, MoneyError, Price, Quantity};
 pub use response::{ErrorRecovery, MessageSetAnswer, Response, UnreadableRecord, read_message_set};
 pub use status::{RetryClass, Severity, Status};

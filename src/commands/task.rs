@@ -103,7 +103,10 @@ impl TaskCommand {
                 let row = sqlx::query!(
                     r#"update tasks set status = 'ready', failure_code = null, status_code = null, messages = '[]', attempts = 0,
                            finished_at = null, exchange_id = null, updated_at = $2
-                       where id = $1 and status = 'failed' returning label"#,
+                       where id = $1 and status = 'failed' and not exists (
+                           select from tasks newer where newer.connection_id = tasks.connection_id
+                               and newer.subject = tasks.subject and newer.seq > tasks.seq)
+                       returning label"#,
                     id,
                     Clock::System.now(),
                 )
@@ -114,7 +117,10 @@ impl TaskCommand {
                         "{} is in the queue again; it goes at the next run of the Web Connector.",
                         row.label
                     ),
-                    None => bail!("task {id} is not a failed task; `plumbline task show {id}` tells more"),
+                    None => bail!(
+                        "task {id} is not a failed task, or its record was sent again since: then the newer task counts. \
+                         `plumbline task show {id}` tells more"
+                    ),
                 }
             }
         }

@@ -96,6 +96,8 @@ pub struct Connection {
     pub webhook_token_sha256: Vec<u8>,
     /// When missed webhooks were last looked for.
     pub erp_requests_polled_at: Option<DateTime<Utc>>,
+    /// Up to when that look was complete.
+    pub erp_requests_seen_until: Option<DateTime<Utc>>,
     /// Settings.
     pub settings: Settings,
     /// The last call of its Web Connector.
@@ -139,6 +141,7 @@ struct Row {
     standard_cost_code_list_id: Option<i64>,
     webhook_token_sha256: Vec<u8>,
     erp_requests_polled_at: Option<DateTime<Utc>>,
+    erp_requests_seen_until: Option<DateTime<Utc>>,
     settings: Json<Settings>,
     last_contact_at: Option<DateTime<Utc>>,
     last_contact_state: Option<String>,
@@ -172,6 +175,7 @@ impl From<Row> for Connection {
             standard_cost_code_list_id: row.standard_cost_code_list_id,
             webhook_token_sha256: row.webhook_token_sha256,
             erp_requests_polled_at: row.erp_requests_polled_at,
+            erp_requests_seen_until: row.erp_requests_seen_until,
             settings: row.settings.0,
             last_contact_at: row.last_contact_at,
             last_contact_state: row.last_contact_state,
@@ -225,7 +229,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Connection
                expected_company_file, expected_country, company_file as "company_file: Json<CompanyFile>",
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
-               webhook_token_sha256, erp_requests_polled_at, settings as "settings: Json<Settings>",
+               webhook_token_sha256, erp_requests_polled_at, erp_requests_seen_until, settings as "settings: Json<Settings>",
                last_contact_at, last_contact_state
            from connections where id = $1"#,
         id
@@ -243,7 +247,7 @@ pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Connection>, sqlx::Erro
                expected_company_file, expected_country, company_file as "company_file: Json<CompanyFile>",
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
-               webhook_token_sha256, erp_requests_polled_at, settings as "settings: Json<Settings>",
+               webhook_token_sha256, erp_requests_polled_at, erp_requests_seen_until, settings as "settings: Json<Settings>",
                last_contact_at, last_contact_state
            from connections order by name, id"#
     )
@@ -307,7 +311,7 @@ pub async fn set_webhook_token(
 /// Stores settings.
 pub async fn set_settings(db: impl PgExecutor<'_>, id: Uuid, settings: &Settings) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update connections set settings = $2, metadata_stale = mirror_ready where id = $1",
+        "update connections set settings = $2, metadata_stale_at = case when mirror_ready then now() end where id = $1",
         id,
         Json(settings) as _
     )
@@ -331,7 +335,8 @@ pub async fn set_cost_code_list(db: impl PgExecutor<'_>, id: Uuid, list_id: i64)
 /// Accepts whatever company file with the right `FileID` comes next: its name and path are learnt anew.
 pub async fn forget_company_file(db: impl PgExecutor<'_>, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update connections set expected_company_name = null, expected_company_file = null, guard_problem = null
+        "update connections set expected_company_name = null, expected_company_file = null, guard_problem = null,
+             company_file = company_file - 'path' - 'company_name'
          where id = $1",
         id
     )

@@ -106,11 +106,12 @@ pub async fn list_read(
     sqlx::query!(
         r#"update connections set
                mirror_ready = mirror_ready or (select count(*) from mirror_lists where connection_id = $1) >= $2,
-               metadata_stale = metadata_stale or $3
+               metadata_stale_at = case when $3 then $4 else metadata_stale_at end
            where id = $1"#,
         connection_id,
         i64::try_from(ListKind::ALL.len()).unwrap_or(i64::MAX),
         matches!(kind, ListKind::Account | ListKind::VendorType | ListKind::Customer),
+        now,
     )
     .execute(db)
     .await?;

@@ -124,6 +124,17 @@ pub fn write_message_set(
     requests: &[Request],
     set: Option<(&MessageSetId, Option<&MessageSetId>)>,
 ) -> String {
+    write_tagged(version, requests, set, "")
+}
+
+/// The same with `tag` before each number, so that the answers to two message sets cannot be mistaken for one another.
+/// A tag of at most 40 ASCII characters keeps the `requestID` within QuickBooks' 50.
+pub fn write_tagged(
+    version: Version,
+    requests: &[Request],
+    set: Option<(&MessageSetId, Option<&MessageSetId>)>,
+    tag: &str,
+) -> String {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><?qbxml version=\"{version}\"?>\
          <QBXML><QBXMLMsgsRq onError=\"continueOnError\""
@@ -138,7 +149,7 @@ pub fn write_message_set(
     for (index, request) in requests.iter().enumerate() {
         out.push('<');
         out.push_str(request.element);
-        push_attribute(&mut out, "requestID", &index.to_string());
+        push_attribute(&mut out, "requestID", &format!("{tag}{index}"));
         for (name, value) in &request.attributes {
             push_attribute(&mut out, name, value);
         }

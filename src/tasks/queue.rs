@@ -72,6 +72,18 @@ pub async fn enqueue(
         .await?;
         let Some(seq) = inserted else { continue };
         ids.push(id);
+        // Whoever is about to end must wait for us, or we for him: else he would not see the edge, and we not the end.
+        sqlx::query!(
+            r#"select id from tasks
+               where connection_id = $1 and (subject = $2 or subject = any($3))
+                   and status in ('waiting', 'ready', 'later', 'asked')
+               order by id for share"#,
+            connection_id,
+            new.subject,
+            &new.needs,
+        )
+        .fetch_all(&mut *db)
+        .await?;
         // Order: the last unfinished task of the same subject. Success: the unfinished ones of what it needs, and the
         // last failed one, which a person has to send again.
         sqlx::query!(
@@ -81,14 +93,18 @@ pub async fn enqueue(
                        and status in ('waiting', 'ready', 'later', 'asked')
                    order by seq desc limit 1
                ), needed as (
-                   select distinct on (subject) id, 'success' as kind, status from tasks
+                   select distinct on (subject) id, subject, 'success' as kind, status from tasks
                    where connection_id = $2 and subject = any($5) and subject <> $3 and seq < $4 and status <> 'cancelled'
                    order by subject, seq desc
+               ), missing as (
+                   -- What failed but was linked since, by hand or by an import, is there all the same.
+                   select id, kind from needed n
+                   where n.status <> 'done' and not (n.status = 'failed' and is_linked($2, n.subject))
                ), edges as (
                    insert into task_dependencies (task_id, needs_task_id, kind)
                    select $1::uuid, id, kind from order_edge
                    union all
-                   select $1::uuid, id, kind from needed where status <> 'done'
+                   select $1::uuid, id, kind from missing
                    on conflict do nothing
                    returning 1
                )
@@ -260,6 +276,62 @@ pub async fn put_back(
     Ok(())
 }
 
+/// Sends these tasks in smaller sets from now on.
+pub async fn limit_batch(db: &mut PgConnection, ids: &[Uuid], batch_limit: i32) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update tasks set batch_limit = $2 where id = any($1) and finished_at is null",
+        ids,
+        batch_limit
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How often the most tried of these tasks was handed out since it last got further.
+pub async fn most_attempts(db: &mut PgConnection, ids: &[Uuid]) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select coalesce(max(attempts), 0) as "attempts!" from tasks where id = any($1)"#,
+        ids
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Frees what waited for failed tasks of subjects that are linked now: linked by hand in Procore, say.
+pub async fn free_linked(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
+    let touched = sqlx::query_scalar!(
+        r#"with freed as (
+               delete from task_dependencies d using tasks needed
+               where needed.id = d.needs_task_id and needed.connection_id = $1 and needed.status = 'failed'
+                   and d.kind = 'success' and is_linked($1, needed.subject)
+               returning d.task_id
+           ) select distinct task_id as "id!" from freed"#,
+        connection_id,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    recount(db, &touched).await
+}
+
+/// Counts anew what tasks wait for; those that wait for nothing are ready.
+async fn recount(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"update tasks set blockers = n, status = case when n = 0 then 'ready' else 'waiting' end,
+               reason = case when n = 0 then null else reason end
+           from (select t.id, (select count(*)::integer from task_dependencies d where d.task_id = t.id) as n
+                 from unnest($1::uuid[]) as t(id)) counted
+           where tasks.id = counted.id and tasks.status = 'waiting'"#,
+        ids,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Wakes the tasks of a connection that wait for a locked record: each update session tries again (COMP-12).
 pub async fn wake_later(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -372,7 +444,8 @@ pub async fn settle(
                    || case when given.status = 'later' and tasks.attempts >= $11
                        then jsonb_build_array('Given up after ' || tasks.attempts || ' tries. ' || given.reason) else '[]'::jsonb end,
                exchange_id = case when given.finished then tasks.exchange_id end,
-               batch_limit = null,
+               batch_limit = case when given.finished then null else tasks.batch_limit end,
+               attempts = case when given.status = 'ready' then 0 else tasks.attempts end,
                updated_at = $10::timestamptz, finished_at = case when given.finished then $10::timestamptz end
            from unnest($1::uuid[], $2::jsonb[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::jsonb[], $9::boolean[])
                as given(id, state, status, access, reason, failure_code, status_code, messages, finished)
@@ -491,18 +564,7 @@ async fn release(
     )
     .fetch_all(&mut *db)
     .await?;
-    if !touched.is_empty() {
-        sqlx::query!(
-            r#"update tasks set blockers = n, status = case when n = 0 then 'ready' else 'waiting' end,
-                   reason = case when n = 0 then null else reason end
-               from (select t.id, (select count(*)::integer from task_dependencies d where d.task_id = t.id) as n
-                     from unnest($1::uuid[]) as t(id)) counted
-               where tasks.id = counted.id and tasks.status = 'waiting'"#,
-            &touched,
-        )
-        .execute(&mut *db)
-        .await?;
-    }
+    recount(db, &touched).await?;
     if succeeded.len() == ended.len() {
         return Ok(());
     }

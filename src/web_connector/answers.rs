@@ -6,10 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     qbxml::{MessageSetAnswer, Response},
-    tasks::{
-        AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn,
-        queue::{Claimed, unreadable_state},
-    },
+    tasks::{AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn, queue::Claimed},
 };
 
 /// Message set statuses that leave open what became of the writes (qbxml.md §2).
@@ -17,10 +14,27 @@ fn fate_unknown(status: Option<i32>) -> bool {
     matches!(status, Some(600 | 9001 | 9002 | 9004 | 9005))
 }
 
-/// Gives each task its part of the answer. `counts` says how many requests each task had, in order.
+/// Tells the answers to the reads of one exchange from those of another; writes carry a message set id instead.
+pub fn tag(exchange_id: Uuid) -> String {
+    let id = exchange_id.simple().to_string();
+    format!("{}.", &id[24..])
+}
+
+/// Whether this is the answer to another exchange: a duplicate that came late.
+pub fn is_for_another(answer: &MessageSetAnswer, tag: &str) -> bool {
+    answer
+        .responses
+        .iter()
+        .filter_map(|response| response.request_id.as_deref())
+        .any(|id| !id.is_empty() && !id.starts_with(tag))
+}
+
+/// Gives each task its part of the answer. `counts` says how many requests each task had, in order, and `tag` how
+/// their numbers begin.
 pub fn judge(
     tasks: Vec<Claimed>,
     counts: &[(Uuid, usize)],
+    tag: &str,
     answer: &MessageSetAnswer,
     facts: &Facts<'_>,
 ) -> Vec<(Uuid, Turn<AnyTask>)> {
@@ -31,9 +45,9 @@ pub fn judge(
         .map(|claimed| {
             let task = match claimed.task {
                 Ok(task) => task,
-                Err(error) => return (claimed.id, unreadable_state(&error)),
+                Err(error) => return (claimed.id, asked_from_unreadable_state(&error)),
             };
-            let own = part(claimed.id, counts, &answer.responses, expected);
+            let own = part(claimed.id, counts, tag, &answer.responses, expected);
             let turn = isolate(|| match own {
                 Some(own) if !unknown => task.answer(&own, facts),
                 // No answer of its own, or QuickBooks cannot say: look before anything is sent again.
@@ -48,6 +62,7 @@ pub fn judge(
 fn part(
     id: Uuid,
     counts: &[(Uuid, usize)],
+    tag: &str,
     responses: &[Response],
     expected: usize,
 ) -> Option<Vec<Response>> {
@@ -65,7 +80,7 @@ fn part(
     }
     range
         .map(|place| {
-            let wanted = place.to_string();
+            let wanted = format!("{tag}{place}");
             responses
                 .iter()
                 .find(|response| response.request_id.as_deref() == Some(&wanted))
@@ -81,6 +96,20 @@ pub fn step(task: &AnyTask, facts: &Facts<'_>) -> Step<AnyTask> {
 
 fn isolate(turn: impl FnOnce() -> Turn<AnyTask>) -> Turn<AnyTask> {
     catch_unwind(AssertUnwindSafe(turn)).unwrap_or_else(|_| Turn::Finished(broken()))
+}
+
+/// A task was asked by another version of Plumbline, whose state this one cannot read.
+fn asked_from_unreadable_state(error: &str) -> Turn<AnyTask> {
+    Turn::Finished(Outcome::Failed(
+        Failure::new(
+            FailureCode::UnreadableAnswer,
+            format!(
+                "Another version of Plumbline sent this record to QuickBooks, and this one cannot read what it had noted \
+                 ({error}). Before sending it again, check whether it stands in QuickBooks."
+            ),
+        ),
+        Effects::default(),
+    ))
 }
 
 fn broken() -> Outcome {

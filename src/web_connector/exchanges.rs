@@ -101,13 +101,18 @@ pub struct Open {
     pub task_ids: Vec<Uuid>,
     /// How many requests each has.
     pub request_counts: Vec<i32>,
+    /// The id a write carries.
+    pub message_set_id: Option<String>,
+    /// How often it was handed out.
+    pub times_handed_out: i32,
 }
 
 /// The open exchange of a connection: a question about the company file first, then the one with work, of which there
 /// is at most one.
 pub async fn open(db: &mut PgConnection, connection_id: Uuid) -> Result<Option<Open>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"select id, session_id, purpose, access, state, task_ids, request_counts from exchanges
+        r#"select id, session_id, purpose, access, state, task_ids, request_counts, message_set_id, times_handed_out
+           from exchanges
            where connection_id = $1 and state in ('handed_out', 'in_doubt')
            order by purpose = 'work' limit 1"#,
         connection_id
@@ -122,6 +127,8 @@ pub async fn open(db: &mut PgConnection, connection_id: Uuid) -> Result<Option<O
         in_doubt: row.state == "in_doubt",
         task_ids: row.task_ids,
         request_counts: row.request_counts,
+        message_set_id: row.message_set_id,
+        times_handed_out: row.times_handed_out,
     }))
 }
 
@@ -243,21 +250,18 @@ pub async fn last_answered_write(
     .and_then(|id| MessageSetId::try_from(id).ok()))
 }
 
-/// The open exchange with this message set id, whoever asks: a late answer of a session that was taken over still
-/// counts if it answers its exchange.
-pub async fn open_with_id(
+/// The number returned for the exchange with this message set id.
+pub async fn returned_for(
     db: &mut PgConnection,
     connection_id: Uuid,
     message_set_id: &str,
-) -> Result<Option<Open>, sqlx::Error> {
-    let open = open(db, connection_id).await?;
-    let Some(open) = open else { return Ok(None) };
-    let same = sqlx::query_scalar!(
-        r#"select message_set_id = $2 as "same!" from exchanges where id = $1 and message_set_id is not null"#,
-        open.id,
+) -> Result<Option<i32>, sqlx::Error> {
+    Ok(sqlx::query_scalar!(
+        "select returned from exchanges where connection_id = $1 and message_set_id = $2",
+        connection_id,
         message_set_id,
     )
     .fetch_optional(db)
-    .await?;
-    Ok(same.filter(|same| *same).map(|_| open))
+    .await?
+    .flatten())
 }

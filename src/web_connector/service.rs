@@ -27,7 +27,7 @@ use crate::{
         company_file::CompanyFile,
         passwords::{PasswordCheck, Verdict},
     },
-    qbxml::{self, Access, MessageSetId, Version, read_message_set, write_message_set},
+    qbxml::{self, Access, MessageSetId, Version, read_message_set, write_message_set, write_tagged},
     tasks::{
         AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn,
         lookup::{self, Found},
@@ -39,6 +39,8 @@ use crate::{
 const MOST_SILENT_BATCHES: usize = 200;
 /// A write whose answer cannot be read is asked again this often; then its outcome is looked up.
 const MOST_HAND_OUTS: i32 = 5;
+/// A read on which QuickBooks throws is tried this often as it is; QuickBooks may just be closed.
+const READ_PATIENCE: i32 = 5;
 /// Answers above this size are read on a thread of their own, so that other sessions are not held up.
 const LARGE_ANSWER: usize = 256 * 1024;
 
@@ -54,6 +56,14 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// Two transactions met (a deadlock, say): the same again succeeds.
+    fn is_a_collision(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().is_some_and(|code| code.starts_with("40"))
+    }
+
     /// The database refused a value, not the connection, and not for a collision that passes by itself.
     fn is_about_a_record(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else {
@@ -218,6 +228,7 @@ impl WebConnector {
     async fn send_request(&self, ticket: &Ticket, shown: Shown) -> Result<String, ServiceError> {
         match self.send_once(ticket, &shown, Care::Usual).await {
             Err(error) if error.is_about_a_record() => self.send_once(ticket, &shown, Care::OneByOne).await,
+            Err(error) if error.is_a_collision() => self.send_once(ticket, &shown, Care::Usual).await,
             sent => sent,
         }
     }
@@ -327,12 +338,15 @@ impl WebConnector {
     ) -> Result<String, ServiceError> {
         if let Some(open) = exchanges::open(db, session.connection_id).await? {
             let ours = open.session_id == session.id && !open.in_doubt;
-            // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
-            if ours || open.writes {
+            if open.writes && open.in_doubt && open.times_handed_out >= MOST_HAND_OUTS {
+                self.look_up_outcome(db, session, &open, now).await?;
+            } else if ours || open.writes {
+                // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
                 return Ok(exchanges::hand_out_again(db, open.id, session.id, now).await?);
+            } else {
+                exchanges::abandon(db, open.id, now, None, None).await?;
+                queue::put_back(db, now, &open.task_ids, None).await?;
             }
-            exchanges::abandon(db, open.id, now, None, None).await?;
-            queue::put_back(db, now, &open.task_ids, None).await?;
         }
         if !session.paused
             && let Some(xml) = self.claim(db, session, now).await?
@@ -343,6 +357,27 @@ impl WebConnector {
         self.store_side_exchange(db, session, now, Purpose::Idle, &xml)
             .await?;
         Ok(xml)
+    }
+
+    /// A write that was handed out again and again without an answer: its outcome is looked up by queries, and what must
+    /// be sent once more goes in smaller sets, for one record of it may be what makes QuickBooks throw.
+    async fn look_up_outcome(
+        &self,
+        db: &mut PgConnection,
+        session: &mut Session,
+        open: &exchanges::Open,
+        now: DateTime<Utc>,
+    ) -> Result<(), ServiceError> {
+        tracing::warn!(connection = %session.connection_id, exchange = %open.id, "no answer after several tries; looking up what became of it");
+        let answer = qbxml::MessageSetAnswer {
+            message_set_id: None,
+            status_code: Some(9002),
+            responses: Vec::new(),
+        };
+        let turns = self.judge(db, session, open, answer).await?;
+        self.settle(db, session, now, turns).await?;
+        queue::limit_batch(db, &open.task_ids, half(open.task_ids.len())).await?;
+        Ok(exchanges::abandon(db, open.id, now, None, None).await?)
     }
 
     /// Claims tasks until one of them has something to ask.
@@ -405,10 +440,16 @@ impl WebConnector {
                 Some(_) => exchanges::last_answered_write(db, session.connection_id).await?,
                 None => None,
             };
-            let xml = write_message_set(
+            let tag = if set.is_some() {
+                String::new()
+            } else {
+                answers::tag(id)
+            };
+            let xml = write_tagged(
                 session.version,
                 &requests,
                 set.as_ref().map(|set| (set, old.as_ref())),
+                &tag,
             );
             let task_ids: Vec<Uuid> = asking.iter().map(|(id, _)| *id).collect();
             let new = NewExchange {
@@ -439,6 +480,7 @@ impl WebConnector {
                 );
                 self.receive_once(ticket, &document, Care::OneByOne).await
             }
+            Err(error) if error.is_a_collision() => self.receive_once(ticket, &document, Care::Usual).await,
             received => received,
         }
     }
@@ -456,24 +498,25 @@ impl WebConnector {
         };
         session.care = care;
         let open = exchanges::open(&mut transaction, session.connection_id).await?;
-        let open = match open {
-            Some(open) if open.session_id == session.id && !open.in_doubt => open,
-            // A late answer of a session that was taken over still counts if it answers the open exchange.
-            _ => {
-                let late = match message_set_id(document) {
-                    Some(id) => exchanges::open_with_id(&mut transaction, session.connection_id, id).await?,
-                    None => None,
-                };
-                match late {
-                    Some(open) => open,
-                    // Delivered twice: the same number again.
-                    None => {
-                        return Ok(exchanges::last_returned(&mut transaction, session.id)
-                            .await?
-                            .unwrap_or(-1));
-                    }
-                }
-            }
+        let answered_id = message_set_id(document);
+        // A write is known by its id, also in a late answer of a session that was taken over; anything else must be
+        // what this session was handed last.
+        let open = open.filter(|open| match (answered_id, &open.message_set_id) {
+            (Some(answered), Some(id)) => answered == id,
+            (Some(_), None) => false,
+            (None, _) => open.session_id == session.id && !open.in_doubt,
+        });
+        let Some(open) = open else {
+            // Delivered twice: the same number again, and nothing else.
+            let before = match answered_id {
+                Some(id) => exchanges::returned_for(&mut transaction, session.connection_id, id).await?,
+                None => None,
+            };
+            let before = match before {
+                Some(returned) => Some(returned),
+                None => exchanges::last_returned(&mut transaction, session.id).await?,
+            };
+            return Ok(before.unwrap_or(-1));
         };
         let parsed = {
             let document = Arc::clone(document);
@@ -487,6 +530,15 @@ impl WebConnector {
             Err(error) => {
                 self.unreadable_answer(&mut transaction, &mut session, &open, document, &error, now)
                     .await?
+            }
+            Ok(answer)
+                if open.purpose == Purpose::Work
+                    && !open.writes
+                    && answers::is_for_another(&answer, &answers::tag(open.id)) =>
+            {
+                // A page of an earlier exchange, delivered once more.
+                let before = exchanges::last_returned(&mut transaction, session.id).await?;
+                return Ok(before.unwrap_or(0).clamp(0, 99));
             }
             Ok(answer) => {
                 match open.purpose {
@@ -549,6 +601,11 @@ impl WebConnector {
             .zip(&open.request_counts)
             .map(|(id, count)| (*id, usize::try_from(*count).unwrap_or(0)))
             .collect();
+        let tag = if open.writes {
+            String::new()
+        } else {
+            answers::tag(open.id)
+        };
         let large = answer
             .responses
             .iter()
@@ -556,7 +613,13 @@ impl WebConnector {
             .sum::<usize>()
             > LARGE_ANSWER;
         if !large {
-            return Ok(answers::judge(tasks, &counts, &answer, &facts(session, &found)));
+            return Ok(answers::judge(
+                tasks,
+                &counts,
+                &tag,
+                &answer,
+                &facts(session, &found),
+            ));
         }
         let (id, settings, company) = (session.id, session.settings.clone(), session.company_file.clone());
         Ok(tokio::task::spawn_blocking(move || {
@@ -569,7 +632,7 @@ impl WebConnector {
                 links: &found.links,
                 payments: &found.payments,
             };
-            answers::judge(tasks, &counts, &answer, &facts)
+            answers::judge(tasks, &counts, &tag, &answer, &facts)
         })
         .await?)
     }
@@ -647,14 +710,33 @@ impl WebConnector {
                  if it stays so, report it with that number.",
                 open.id
             );
-            let failed = |id: &Uuid| {
-                let failure = Failure::new(FailureCode::UnreadableAnswer, words.clone());
-                (*id, Turn::Finished(Outcome::Failed(failure, Effects::default())))
-            };
-            let turns = open.task_ids.iter().map(failed).collect();
-            self.settle(db, session, now, turns).await?;
+            self.read_failed(db, session, open, now, &words, 0).await?;
         }
         Ok(-1)
+    }
+
+    /// The answer to a read cannot be had or cannot be used. Its tasks go back; after `patience` tries in smaller and
+    /// smaller sets, so that one of them does not take the others with it; alone, it fails with the reason.
+    async fn read_failed(
+        &self,
+        db: &mut PgConnection,
+        session: &mut Session,
+        open: &exchanges::Open,
+        now: DateTime<Utc>,
+        words: &str,
+        patience: i32,
+    ) -> Result<(), ServiceError> {
+        let tries = queue::most_attempts(db, &open.task_ids).await?;
+        if tries <= patience {
+            return Ok(queue::put_back(db, now, &open.task_ids, None).await?);
+        }
+        if let [alone] = open.task_ids.as_slice() {
+            let failure = Failure::new(FailureCode::UnreadableAnswer, words);
+            let turn = Turn::Finished(Outcome::Failed(failure, Effects::default()));
+            return self.settle(db, session, now, vec![(*alone, turn)]).await;
+        }
+        let half = half(open.task_ids.len());
+        Ok(queue::put_back(db, now, &open.task_ids, Some(half)).await?)
     }
 
     async fn receive_hresult(&self, ticket: &Ticket, code: &str, message: &str) -> Result<i32, ServiceError> {
@@ -691,7 +773,7 @@ impl WebConnector {
                         .await?;
                     None
                 } else {
-                    let half = i32::try_from(open.task_ids.len().div_ceil(2)).unwrap_or(1);
+                    let half = half(open.task_ids.len());
                     queue::put_back(&mut transaction, now, &open.task_ids, Some(half)).await?;
                     None
                 };
@@ -711,7 +793,15 @@ impl WebConnector {
             }
             _ => {
                 exchanges::abandon(&mut transaction, open.id, now, thrown, Some(-1)).await?;
-                queue::put_back(&mut transaction, now, &open.task_ids, None).await?;
+                self.read_failed(
+                    &mut transaction,
+                    &mut session,
+                    &open,
+                    now,
+                    &hresult::explain(code, message),
+                    READ_PATIENCE,
+                )
+                .await?;
                 -1
             }
         };
@@ -760,12 +850,8 @@ impl WebConnector {
                     Some(-1),
                 )
                 .await?;
-                let failed = |id: &Uuid| {
-                    let failure = Failure::new(FailureCode::UnreadableAnswer, words.clone());
-                    (*id, Turn::Finished(Outcome::Failed(failure, Effects::default())))
-                };
-                let turns = open.task_ids.iter().map(failed).collect();
-                self.settle(&mut transaction, &mut session, now, turns).await?;
+                self.read_failed(&mut transaction, &mut session, &open, now, &words, 0)
+                    .await?;
             }
         }
         session.last_error = Some(words);
@@ -853,11 +939,19 @@ impl WebConnector {
                 .map(|(id, (at, state))| (id, at, state))
                 .collect()
         };
+        // In one order everywhere, so that two replicas cannot block each other.
+        let mut contacts = contacts;
+        contacts.sort_unstable_by_key(|(id, _, _)| *id);
         if contacts.is_empty() {
             return Ok(());
         }
         sessions::save_contacts(&self.db, &contacts).await
     }
+}
+
+/// Half a batch, never nothing.
+fn half(tasks: usize) -> i32 {
+    i32::try_from(tasks.div_ceil(2).max(1)).unwrap_or(1)
 }
 
 /// What the Web Connector shows with `sendRequestXML`.

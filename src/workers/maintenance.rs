@@ -49,9 +49,9 @@ async fn prune_once(db: &PgPool, clock: &Clock, keep: TimeDelta) -> Result<u64, 
     let before = clock.now() - keep;
     let exchanges = sqlx::query!(
         r#"delete from exchanges where id in (
-               select e.id from exchanges e where e.answered_at < $1 and e.state <> 'handed_out' and e.state <> 'in_doubt'
-                   and exists (select from exchanges newer where newer.connection_id = e.connection_id
-                       and newer.access = 'write' and newer.state = 'answered' and newer.answered_at > e.answered_at)
+               select e.id from exchanges e where e.answered_at < $1 and e.state in ('answered', 'abandoned')
+                   and (e.access = 'read' or e.state = 'abandoned' or exists (select from exchanges newer where newer.connection_id = e.connection_id
+                       and newer.access = 'write' and newer.state = 'answered' and newer.answered_at > e.answered_at))
                limit 500)"#,
         before
     )
@@ -65,5 +65,21 @@ async fn prune_once(db: &PgPool, clock: &Clock, keep: TimeDelta) -> Result<u64, 
     .execute(db)
     .await?
     .rows_affected();
-    Ok(exchanges + writebacks)
+    let inbox = sqlx::query!(
+        "delete from webhook_inbox where id in (select id from webhook_inbox where received_at < $1 limit 1000)",
+        before
+    )
+    .execute(db)
+    .await?
+    .rows_affected();
+    let sessions = sqlx::query!(
+        r#"delete from update_sessions where id in (
+               select s.id from update_sessions s
+               where s.ended_at < $1 and not exists (select from exchanges e where e.session_id = s.id) limit 1000)"#,
+        before
+    )
+    .execute(db)
+    .await?
+    .rows_affected();
+    Ok(exchanges + writebacks + inbox + sessions)
 }

@@ -30,29 +30,24 @@ pub enum MetadataError {
 
 /// Sends the document with what can be chosen now.
 pub async fn send(db: &PgPool, client: &ProcoreClient, connection: &Connection) -> Result<(), MetadataError> {
-    // Cleared first: a list read meanwhile makes it stale again.
-    sqlx::query!(
-        "update connections set metadata_stale = false where id = $1",
+    let seen = sqlx::query_scalar!(
+        "select metadata_stale_at from connections where id = $1",
         connection.id
+    )
+    .fetch_optional(db)
+    .await?
+    .flatten();
+    let contents = contents(db, connection).await?;
+    erp_connection::update(client, None, &metadata::document(&contents)).await?;
+    // Only if nothing has changed meanwhile.
+    sqlx::query!(
+        "update connections set metadata_stale_at = null where id = $1 and metadata_stale_at = $2",
+        connection.id,
+        seen,
     )
     .execute(db)
     .await?;
-    let sent = match contents(db, connection).await {
-        Ok(contents) => erp_connection::update(client, None, &metadata::document(&contents))
-            .await
-            .map(|_| ())
-            .map_err(MetadataError::from),
-        Err(error) => Err(error.into()),
-    };
-    if sent.is_err() {
-        sqlx::query!(
-            "update connections set metadata_stale = true where id = $1",
-            connection.id
-        )
-        .execute(db)
-        .await?;
-    }
-    sent
+    Ok(())
 }
 
 async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx::Error> {

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::{PgPool, types::Json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -37,6 +37,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// An order that Procore does not find is looked for this often: a webhook may come before its record can be read.
 const MOST_NOT_FOUND: i32 = 8;
 
+/// An order that fails for a reason of its own is given up after this many tries.
+const MOST_ATTEMPTS: i32 = 20;
+
 /// What the worker needs.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -54,6 +57,8 @@ struct Order {
     connection_id: Uuid,
     id: i64,
     attempts: i32,
+    /// Proof of the lease: whoever took the order since has another.
+    lease: DateTime<Utc>,
 }
 
 /// Why an order could not be planned now.
@@ -62,11 +67,23 @@ enum OrderError {
     #[error(transparent)]
     Procore(#[from] ProcoreError),
     #[error(transparent)]
-    Metadata(#[from] metadata::MetadataError),
-    #[error(transparent)]
     Client(#[from] super::clients::ClientError),
     #[error("the database refused")]
     Database(#[from] sqlx::Error),
+}
+
+impl OrderError {
+    /// Nothing else of this connection would fare better.
+    fn concerns_connection(&self) -> bool {
+        match self {
+            Self::Procore(error) => {
+                error.concerns_connection()
+                    || matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable)
+            }
+            Self::Client(_) => true,
+            Self::Database(_) => false,
+        }
+    }
 }
 
 impl Orders {
@@ -103,7 +120,7 @@ impl Orders {
         };
         match self.work(&order).await {
             Ok(()) => {}
-            Err(OrderError::Database(error)) => {
+            Err(OrderError::Database(error)) if order.attempts < MOST_ATTEMPTS => {
                 self.later(&order, now + TimeDelta::seconds(2), &error.to_string())
                     .await?;
                 return Err(error);
@@ -112,6 +129,11 @@ impl Orders {
                 if !error.is_transient() && !retriable(&error, order.attempts) =>
             {
                 tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order cannot be read");
+                self.give_up(&order, &error.to_string()).await?;
+            }
+            // What concerns this order alone must not hold up the later ones for ever.
+            Err(error) if order.attempts >= MOST_ATTEMPTS && !error.concerns_connection() => {
+                tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order is given up");
                 self.give_up(&order, &error.to_string()).await?;
             }
             Err(error) => {
@@ -138,19 +160,22 @@ impl Orders {
 
     /// Takes the oldest order of a connection that nobody works on.
     async fn lease(&self, now: DateTime<Utc>) -> Result<Option<Order>, sqlx::Error> {
+        // As precise as PostgreSQL keeps it.
+        let until = (now + LEASE).trunc_subsecs(6);
         let row = sqlx::query!(
             r#"update erp_requests r set leased_until = $2, attempts = r.attempts + 1
                from (
                    select connection_id, erp_request_id from erp_requests e
                    where e.status = 'new' and e.not_before <= $1 and (e.leased_until is null or e.leased_until < $1)
                        and not exists (select from erp_requests earlier
-                           where earlier.connection_id = e.connection_id and earlier.status = 'new' and earlier.seq < e.seq)
+                           where earlier.connection_id = e.connection_id and earlier.status = 'new'
+                               and earlier.erp_request_id < e.erp_request_id)
                    order by e.not_before limit 1 for update skip locked
                ) next
                where r.connection_id = next.connection_id and r.erp_request_id = next.erp_request_id
                returning r.connection_id, r.erp_request_id, r.attempts"#,
             now,
-            now + LEASE,
+            until,
         )
         .fetch_optional(&self.db)
         .await?;
@@ -158,6 +183,7 @@ impl Orders {
             connection_id: row.connection_id,
             id: row.erp_request_id,
             attempts: row.attempts,
+            lease: until,
         }))
     }
 
@@ -181,7 +207,17 @@ impl Orders {
             }
         };
         if plan.send_metadata {
-            metadata::send(&self.db, &client, &connection).await?;
+            // The order is answered by the document; if it cannot be sent now, the schedule sends it. Later orders go on.
+            if let Err(error) = metadata::send(&self.db, &client, &connection).await {
+                tracing::warn!(connection = %connection.id, error = &error as &dyn std::error::Error, "the ERP metadata could not be sent; trying again");
+                sqlx::query!(
+                    "update connections set metadata_stale_at = $2 where id = $1",
+                    connection.id,
+                    self.clock.now()
+                )
+                .execute(&self.db)
+                .await?;
+            }
         }
         self.store(order, &request.request_name, &request.payload, plan)
             .await?;
@@ -242,6 +278,19 @@ impl Orders {
         let now = self.clock.now();
         let id = order.connection_id;
         let mut transaction = self.db.begin().await?;
+        let ours = sqlx::query_scalar!(
+            r#"select leased_until = $3 and status = 'new' as "ours!" from erp_requests
+               where connection_id = $1 and erp_request_id = $2 for update"#,
+            id,
+            order.id,
+            order.lease,
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if ours != Some(true) {
+            // It took too long, and another worker has it now.
+            return Ok(());
+        }
         links::store::upsert(&mut transaction, id, now, &plan.links).await?;
         links::store::remove(&mut transaction, id, &plan.unlinks).await?;
         let tasks: Vec<queue::NewTask> = plan
@@ -249,6 +298,9 @@ impl Orders {
             .into_iter()
             .map(|task| task.into_new_task(Some(order.id)))
             .collect();
+        if !plan.links.is_empty() {
+            queue::free_linked(&mut transaction, id).await?;
+        }
         queue::enqueue(&mut transaction, id, now, &tasks).await?;
         let mut owed = Vec::new();
         let mut problems = Vec::new();

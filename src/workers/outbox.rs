@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Most writebacks of one connection carried out together.
-const BATCH: i64 = 500;
+const BATCH: i64 = 200;
 /// How long a batch under way may take to finish once the service is to stop. What does not, is sent again: every
 /// writeback is idempotent.
 const GRACE: Duration = Duration::from_millis(500);
@@ -79,6 +79,7 @@ impl Outbox {
                 skipped.push(id);
                 continue;
             }
+            let lease = batch.first().map_or(now, |due| due.lease);
             let ids: Vec<i64> = batch.iter().map(|due| due.id).collect();
             let fates = tokio::select! {
                 fates = self.carry_out(id, batch, now) => fates?,
@@ -86,7 +87,7 @@ impl Outbox {
                     ids.into_iter().map(|id| (id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
                 }
             };
-            store::settle(&self.db, self.clock.now(), &fates).await?;
+            store::settle(&self.db, self.clock.now(), lease, &fates).await?;
             return Ok(true);
         }
         Ok(false)

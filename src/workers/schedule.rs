@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{clients::Clients, metadata, wake};
@@ -18,6 +19,9 @@ use crate::{
     procore_webhooks,
     tasks::queue,
 };
+
+/// Connections looked after at once: one whose Procore does not answer holds up nobody.
+const AT_ONCE: usize = 8;
 
 /// Whether payments are to be read now. `last` is when they were last asked for by schedule.
 pub fn payments_due(schedule: PaymentSchedule, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
@@ -65,13 +69,27 @@ impl Schedule {
 
     /// Enqueues what is due, for every connection.
     pub async fn once(&self) -> Result<(), sqlx::Error> {
+        let mut working = JoinSet::new();
         for connection in store::list(&self.db).await? {
-            self.lists(&connection).await?;
-            self.payments(&connection).await?;
-            self.poll(&connection).await?;
-            self.metadata(&connection).await?;
+            if working.len() >= AT_ONCE {
+                working.join_next().await;
+            }
+            let schedule = self.clone();
+            working.spawn(async move {
+                if let Err(error) = schedule.of(&connection).await {
+                    tracing::error!(connection = %connection.id, error = &error as &dyn std::error::Error, "a schedule could not be worked on");
+                }
+            });
         }
+        while working.join_next().await.is_some() {}
         Ok(())
+    }
+
+    async fn of(&self, connection: &Connection) -> Result<(), sqlx::Error> {
+        self.lists(connection).await?;
+        self.payments(connection).await?;
+        self.poll(connection).await?;
+        self.metadata(connection).await
     }
 
     /// The lists must have been read once before anything is written.
@@ -80,11 +98,13 @@ impl Schedule {
             return Ok(());
         }
         let mut transaction = self.db.begin().await?;
+        // One that failed is not repeated at once: whatever stands in its way needs a while, or a person.
         let unfinished = sqlx::query_scalar!(
             r#"select exists (select from tasks where connection_id = $1 and subject = 'lists'
-                   and status in ('waiting', 'ready', 'later', 'asked')) as "unfinished!"
+                   and (status in ('waiting', 'ready', 'later', 'asked') or finished_at > $2)) as "unfinished!"
                from connections where id = $1 for update"#,
-            connection.id
+            connection.id,
+            self.clock.now() - TimeDelta::minutes(15),
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -120,7 +140,15 @@ impl Schedule {
         .execute(&mut *transaction)
         .await?
         .rows_affected();
-        if ours == 1 {
+        // One that waits reads everything since the last time; a second one would read it again.
+        let waits = sqlx::query_scalar!(
+            r#"select exists (select from tasks where connection_id = $1 and subject = 'payments'
+                   and status in ('waiting', 'ready', 'later', 'asked')) as "waits!""#,
+            connection.id
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        if ours == 1 && !waits {
             let task = erp_mode::scheduled_payments(connection.payments_watermark.clone());
             queue::enqueue(&mut transaction, connection.id, now, &[task]).await?;
         }
@@ -130,7 +158,7 @@ impl Schedule {
     /// What can be chosen in Procore follows QuickBooks' lists.
     async fn metadata(&self, connection: &Connection) -> Result<(), sqlx::Error> {
         let stale = sqlx::query_scalar!(
-            "select metadata_stale and mirror_ready as \"stale!\" from connections where id = $1",
+            "select metadata_stale_at is not null and mirror_ready as \"stale!\" from connections where id = $1",
             connection.id
         )
         .fetch_optional(&self.db)
@@ -161,8 +189,6 @@ impl Schedule {
         {
             return Ok(());
         }
-        // With an hour of overlap; the first time, from when the connection was added.
-        let since = connection.erp_requests_polled_at.unwrap_or(connection.created_at) - TimeDelta::hours(1);
         let ours = sqlx::query!(
             "update connections set erp_requests_polled_at = $2 where id = $1 and erp_requests_polled_at is not distinct from $3",
             connection.id,
@@ -175,6 +201,12 @@ impl Schedule {
         if ours == 0 {
             return Ok(());
         }
+        // With an hour of overlap, from where the last complete look ended; the first time, from when the connection was
+        // added.
+        let since = connection
+            .erp_requests_seen_until
+            .unwrap_or(connection.created_at)
+            - TimeDelta::hours(1);
         let Ok(client) = self.clients.of(connection) else {
             return Ok(());
         };
@@ -184,22 +216,19 @@ impl Schedule {
                 let mut db = self.db.acquire().await?;
                 let found =
                     procore_webhooks::note_erp_requests(&mut db, connection.id, &ids, "poll", now).await?;
+                sqlx::query!(
+                    "update connections set erp_requests_seen_until = $2 where id = $1",
+                    connection.id,
+                    now
+                )
+                .execute(&mut *db)
+                .await?;
                 if found > 0 {
                     tracing::warn!(connection = %connection.id, found, "orders found that no webhook announced");
                 }
             }
             Err(error) => {
                 tracing::warn!(connection = %connection.id, error = &error as &dyn std::error::Error, "could not look for lost webhooks");
-                // Next time from where this one began.
-                sqlx::query!(
-                    "update connections set erp_requests_polled_at = $2 where id = $1",
-                    connection.id,
-                    connection
-                        .erp_requests_polled_at
-                        .map(|last| last.max(now - self.poll_every)),
-                )
-                .execute(&self.db)
-                .await?;
             }
         }
         Ok(())

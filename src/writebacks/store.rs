@@ -1,6 +1,6 @@
 //! The outbox: writebacks in the database. Carried out per connection in batches, in order within a lane.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::Writeback;
 /// The channel on which the outbox says that something was added.
 pub const CHANNEL: &str = "plumbline_writebacks";
 /// How long a worker has for a batch before another may take it.
-const LEASE: TimeDelta = TimeDelta::minutes(3);
+const LEASE: TimeDelta = TimeDelta::minutes(10);
 
 /// A writeback to add.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct Due {
     pub call: Result<Writeback, String>,
     /// How often it was tried before.
     pub attempts: i32,
+    /// Proof of the lease: whoever took it since has another.
+    pub lease: DateTime<Utc>,
 }
 
 /// A connection that owes something now and that nobody works on.
@@ -99,6 +101,8 @@ pub async fn lease(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Due>, sqlx::Error> {
+    // As precise as PostgreSQL keeps it.
+    let until = (now + LEASE).trunc_subsecs(6);
     let mut transaction = db.begin().await?;
     // One worker per connection at a time: order, and one set of rate limits.
     let ours = sqlx::query_scalar!(
@@ -132,7 +136,7 @@ pub async fn lease(
         connection_id,
         now,
         limit,
-        now + LEASE,
+        until,
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -145,6 +149,7 @@ pub async fn lease(
             lane: row.lane,
             call: serde_json::from_value(row.call.0).map_err(|error| error.to_string()),
             attempts: row.attempts,
+            lease: until,
         })
         .collect();
     due.sort_by_key(|due| due.id);
@@ -163,7 +168,12 @@ pub enum Fate {
 }
 
 /// Writes down what became of a batch.
-pub async fn settle(db: &PgPool, now: DateTime<Utc>, fates: &[(i64, Fate)]) -> Result<(), sqlx::Error> {
+pub async fn settle(
+    db: &PgPool,
+    now: DateTime<Utc>,
+    lease: DateTime<Utc>,
+    fates: &[(i64, Fate)],
+) -> Result<(), sqlx::Error> {
     let mut ids = Vec::with_capacity(fates.len());
     let mut statuses = Vec::with_capacity(fates.len());
     let mut not_before = Vec::with_capacity(fates.len());
@@ -183,12 +193,13 @@ pub async fn settle(db: &PgPool, now: DateTime<Utc>, fates: &[(i64, Fate)]) -> R
         r#"update writebacks set status = given.status, leased_until = null, problem = given.problem,
                not_before = given.not_before, finished_at = case when given.status <> 'pending' then $5::timestamptz end
            from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[]) as given(id, status, not_before, problem)
-           where writebacks.id = given.id"#,
+           where writebacks.id = given.id and writebacks.leased_until = $6"#,
         &ids,
         &statuses as &[&str],
         &not_before,
         &problems as &[Option<&str>],
         now,
+        lease,
     )
     .execute(db)
     .await?;

@@ -598,7 +598,21 @@ impl InvoiceExport {
     fn added(self, answers: &[Response]) -> Turn<Self> {
         match written::sent::<BillRet>(answers, RET, &self.what()) {
             Sent::Whole(written) => Turn::Finished(self.concluded(&written)),
-            Sent::There(txn_id) => Turn::Continue(self.at(Stage::ReadBack { txn_id }), Effects::default()),
+            Sent::There(txn_id) => {
+                // The record's own link is kept at once: whatever becomes of the reading, it is never added again.
+                let effects = Effects {
+                    links: vec![NewLink {
+                        item: self.item(),
+                        origin_id: txn_id.clone(),
+                        origin_code: None,
+                        quickbooks_id: txn_id.clone(),
+                        edit_sequence: None,
+                        tell_procore: false,
+                    }],
+                    ..Effects::default()
+                };
+                Turn::Continue(self.at(Stage::ReadBack { txn_id }), effects)
+            }
             Sent::Later(reason) => Turn::Later(self, reason),
             Sent::Unsure => Turn::Continue(self.at(Stage::FindOut), Effects::default()),
             Sent::Refused(failure) => failed(failure),

@@ -288,6 +288,16 @@ pub async fn limit_batch(db: &mut PgConnection, ids: &[Uuid], batch_limit: i32) 
     Ok(())
 }
 
+/// Whether a task has been singled out: it is sent alone, for sets with it have failed.
+pub async fn is_alone(db: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select coalesce(batch_limit = 1, false) as "alone!" from tasks where id = $1"#,
+        id
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// How often the most tried of these tasks was handed out since it last got further.
 pub async fn most_attempts(db: &mut PgConnection, ids: &[Uuid]) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar!(

@@ -374,7 +374,24 @@ impl WebConnector {
             status_code: Some(9002),
             responses: Vec::new(),
         };
-        let turns = self.judge(db, session, open, answer).await?;
+        let turns = match open.task_ids.as_slice() {
+            // It was looked up before, was not there, and has now made QuickBooks throw all by itself again.
+            [alone] if queue::is_alone(db, *alone).await? => {
+                let failure = Failure::new(
+                    FailureCode::GaveUp,
+                    format!(
+                        "QuickBooks reports an error each time this record is sent, and does not say whether it took it. \
+                         Check whether it stands in QuickBooks before sending it again. The exchange is kept as {}.",
+                        open.id
+                    ),
+                );
+                vec![(
+                    *alone,
+                    Turn::Finished(Outcome::Failed(failure, Effects::default())),
+                )]
+            }
+            _ => self.judge(db, session, open, answer).await?,
+        };
         self.settle(db, session, now, turns).await?;
         queue::limit_batch(db, &open.task_ids, half(open.task_ids.len())).await?;
         Ok(exchanges::abandon(db, open.id, now, None, None).await?)

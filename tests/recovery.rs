@@ -1,0 +1,227 @@
+//! What keeps a task from being lost, written twice or stuck: each test is a fault that was found by reading the code.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on panics"
+)]
+
+mod support;
+
+use plumbline::{
+    connections::{braced, store},
+    links::{self, ItemType, NewLink, ProcoreItem},
+    tasks::{exports::vendor::VendorExport, queue},
+};
+use support::world::{Account, Hand, World, between, hcp, hcp_of, task, vendors_added};
+use uuid::Uuid;
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn vendor(id: i64, name: &str) -> VendorExport {
+    VendorExport {
+        procore_id: id,
+        name: name.to_owned(),
+        external_guid: braced(Uuid::from_u128(u128::try_from(id).unwrap())),
+        ..VendorExport::default()
+    }
+}
+
+async fn world() -> (World, Account, Hand) {
+    let world = World::new().await;
+    let account = world.connect(NOWHERE, 7).await;
+    let hand = Hand::new(&world.url);
+    (world, account, hand)
+}
+
+#[tokio::test]
+async fn a_moved_company_file_stops_and_goes_on_after_rebind() {
+    let (world, account, hand) = world().await;
+    world.enqueue(&account, &[task("vendor:1", vendor(1, "A"))]).await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    assert_eq!(hand.receive(&ticket, &vendors_added(&request)).await, 100);
+    hand.close(&ticket).await;
+    // The same FileID, but the company was renamed.
+    world.enqueue(&account, &[task("vendor:2", vendor(2, "B"))]).await;
+    let renamed = hcp_of(&braced(account.file_id), "Renamed Builders", "US");
+    let ticket = hand.session(&account).await;
+    assert_eq!(hand.send(&ticket, &renamed).await, "");
+    assert!(hand.last_error(&ticket).await.contains("rebind"));
+    hand.close(&ticket).await;
+    store::forget_company_file(world.db(), account.id).await.unwrap();
+    let ticket = hand.session(&account).await;
+    assert!(hand.send(&ticket, &renamed).await.contains("<VendorAddRq "));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_again_after_the_next_exchange_is_not_taken_for_its_answer() {
+    let (world, account, hand) = world().await;
+    sqlx::query("update connections set settings = settings || '{\"batch_size\": 1}' where id = $1")
+        .bind(account.id)
+        .execute(world.db())
+        .await
+        .unwrap();
+    let ids = world
+        .enqueue(
+            &account,
+            &[
+                task("vendor:1", vendor(1, "First")),
+                task("vendor:2", vendor(2, "Second")),
+            ],
+        )
+        .await;
+    let ticket = hand.session(&account).await;
+    let first = hand.send(&ticket, &hcp(account.file_id)).await;
+    let answer = vendors_added(&first);
+    let progress = hand.receive(&ticket, &answer).await;
+    let second = hand.send(&ticket, "").await;
+    assert!(second.contains("Second"));
+    assert_eq!(
+        hand.receive(&ticket, &answer).await,
+        progress,
+        "the same number again"
+    );
+    assert_eq!(world.task(ids[1]).await.0, "asked", "and nothing came of it");
+    assert_eq!(hand.receive(&ticket, &vendors_added(&second)).await, 100);
+    let linked: Vec<String> =
+        sqlx::query_scalar("select distinct quickbooks_id from links where connection_id = $1")
+            .bind(account.id)
+            .fetch_all(world.db())
+            .await
+            .unwrap();
+    assert_eq!(linked.len(), 2, "each has its own vendor");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_write_on_which_quickbooks_always_throws_is_looked_up_and_then_sent_in_smaller_sets() {
+    let (world, account, hand) = world().await;
+    let tasks: Vec<_> = (1..=4)
+        .map(|id| task(&format!("vendor:{id}"), vendor(id, &format!("V{id}"))))
+        .collect();
+    let ids = world.enqueue(&account, &tasks).await;
+    let mut smaller = false;
+    for _ in 0..60 {
+        let ticket = hand.session(&account).await;
+        let mut first = hcp(account.file_id);
+        loop {
+            let request = hand.send(&ticket, &first).await;
+            first.clear();
+            let writes = request.matches("<VendorAddRq ").count();
+            smaller |= writes == 1;
+            let progress = if request.contains(">V3<") && writes > 0 {
+                // One record makes QuickBooks crash, whatever stands beside it.
+                hand.throw(&ticket, "0x80040402").await
+            } else if writes > 0 {
+                hand.receive(&ticket, &vendors_added(&request)).await
+            } else if request.contains("<VendorQueryRq ") {
+                hand.receive(&ticket, &nobody(&request)).await
+            } else {
+                hand.receive(&ticket, &hcp_of("", "", "")).await
+            };
+            if !(0..100).contains(&progress) {
+                break;
+            }
+        }
+        hand.close(&ticket).await;
+        let mut done = 0;
+        for id in &ids {
+            done += usize::from(world.task(*id).await.0 == "done");
+        }
+        if done == 3 {
+            break;
+        }
+    }
+    assert!(smaller, "the guilty one ends up alone");
+    for (n, id) in ids.iter().enumerate() {
+        let status = world.task(*id).await.0;
+        assert_eq!(status == "done", n != 2, "V{}: {status}", n + 1);
+    }
+    world.end().await;
+}
+
+/// QuickBooks knows nobody of these names.
+fn nobody(request: &str) -> String {
+    let mut out = String::from(r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs>"#);
+    for part in request
+        .split('<')
+        .filter(|part| part.contains("QueryRq requestID"))
+    {
+        let list = part.split("QueryRq").next().unwrap();
+        let id = between(part, "requestID=\"", "\"");
+        out.push_str("<");
+        out.push_str(list);
+        out.push_str("QueryRs requestID=\"");
+        out.push_str(id);
+        out.push_str("\" statusCode=\"500\" statusSeverity=\"Warn\" statusMessage=\"not found\"/>");
+    }
+    out.push_str("</QBXMLMsgsRs></QBXML>");
+    out
+}
+
+#[tokio::test]
+async fn what_waited_for_a_failed_export_goes_when_the_record_is_linked_by_hand() {
+    let (world, account, _) = world().await;
+    let mut needy = task("commitment:9", vendor(2, "Needy"));
+    needy.needs = vec!["vendor:1".to_owned()];
+    let ids = world
+        .enqueue(&account, &[task("vendor:1", vendor(1, "Needed")), needy.clone()])
+        .await;
+    sqlx::query("update tasks set status = 'failed' where id = $1")
+        .bind(ids[0])
+        .execute(world.db())
+        .await
+        .unwrap();
+    let link = NewLink {
+        item: ProcoreItem::new(ItemType::Vendor, 1),
+        origin_id: "80000001-1".to_owned(),
+        origin_code: None,
+        quickbooks_id: "80000001-1".to_owned(),
+        edit_sequence: None,
+        tell_procore: false,
+    };
+    let mut db = world.db().acquire().await.unwrap();
+    links::store::upsert(&mut db, account.id, world.clock.now(), &[link])
+        .await
+        .unwrap();
+    queue::free_linked(&mut db, account.id).await.unwrap();
+    drop(db);
+    assert_eq!(world.task(ids[1]).await.0, "ready");
+    // And a new one does not wait for the failed export either.
+    needy.subject = "commitment:10".to_owned();
+    let ids = world.enqueue(&account, &[needy]).await;
+    assert_eq!(world.task(ids[0]).await.0, "ready");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_edge_and_the_end_it_waits_for_cannot_miss_each_other() {
+    let (world, account, hand) = world().await;
+    let ids = world
+        .enqueue(&account, &[task("vendor:1", vendor(1, "Needed"))])
+        .await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    // An order is being planned while the answer comes.
+    let mut planning = world.db().begin().await.unwrap();
+    let mut needy = task("commitment:9", vendor(2, "Needy"));
+    needy.needs = vec!["vendor:1".to_owned()];
+    let waiting = queue::enqueue(&mut planning, account.id, world.clock.now(), &[needy])
+        .await
+        .unwrap();
+    let answer = vendors_added(&request);
+    let (progress, ()) = tokio::join!(hand.receive(&ticket, &answer), async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        planning.commit().await.unwrap();
+    });
+    assert!((0..=100).contains(&progress));
+    assert_eq!(world.task(ids[0]).await.0, "done");
+    assert_eq!(
+        world.task(waiting[0]).await.0,
+        "ready",
+        "it must not wait for what has ended"
+    );
+    world.end().await;
+}

@@ -99,6 +99,8 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<
         .connect_with(
             options
                 .application_name("plumbline")
+                // Our statements are few and go by index; planning each of them anew costs as much as running it.
+                .options([("plan_cache_mode", "force_generic_plan")])
                 .log_statements(tracing::log::LevelFilter::Trace)
                 .log_slow_statements(tracing::log::LevelFilter::Warn, std::time::Duration::from_secs(2)),
         )

@@ -12,7 +12,11 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgPool, types::Json};
 use uuid::Uuid;
 
-use crate::{clock::Clock, procore::webhook::WebhookEvent, secrets};
+use crate::{
+    clock::Clock,
+    procore::{reader::without_nulls, webhook::WebhookEvent},
+    secrets,
+};
 
 /// The channel on which the inbox says that something came.
 pub const CHANNEL: &str = "plumbline_erp_requests";
@@ -89,6 +93,7 @@ async fn receive(
         return Err(Refusal::Unauthorized);
     }
     let payload: serde_json::Value = serde_json::from_slice(&body)
+        .map(without_nulls)
         .map_err(|error| Refusal::Unreadable(format!("the body is not JSON: {error}")))?;
     let event = WebhookEvent::from_value(&payload).map_err(|error| Refusal::Unreadable(error.to_string()))?;
     store(&door, id, &event, payload).await?;

@@ -20,6 +20,7 @@ use url::{Host, Url};
 use super::{
     error::{ErrorKind, ProcoreError},
     paths,
+    reader::without_nulls,
 };
 use crate::clock::Clock;
 
@@ -389,7 +390,9 @@ impl ProcoreClient {
         let body = if body.iter().all(u8::is_ascii_whitespace) {
             Value::Null
         } else {
-            serde_json::from_slice(&body).map_err(|_| unreadable(call.what, "the answer is no JSON"))?
+            let body =
+                serde_json::from_slice(&body).map_err(|_| unreadable(call.what, "the answer is no JSON"))?;
+            without_nulls(body)
         };
         Ok(Reply { body, next })
     }

@@ -21,6 +21,26 @@ pub struct ReadError {
     pub problem: String,
 }
 
+/// The same without U+0000, which PostgreSQL cannot store and no text means: it must not stop what else is told.
+pub fn without_nulls(value: Value) -> Value {
+    let clean = |text: String| {
+        if text.contains('\0') {
+            text.replace('\0', "")
+        } else {
+            text
+        }
+    };
+    match value {
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (clean(key), without_nulls(value)))
+            .collect(),
+        other => other,
+    }
+}
+
 /// A place in a JSON document.
 #[derive(Clone)]
 pub struct Reader<'v> {

@@ -95,7 +95,7 @@ impl Orders {
                 () = stop.cancelled() => return,
             };
             match worked {
-                Ok(true) => {}
+                Ok(true) => bells.orders.notify_one(),
                 Ok(false) => {
                     if !wake::wait(&bells.orders, TICK, &stop).await {
                         return;
@@ -368,7 +368,8 @@ impl Orders {
 /// Not every "no" is the last word: an order may be announced before it can be read, and an app may be installed again.
 fn retriable(error: &ProcoreError, attempts: i32) -> bool {
     match error.kind() {
-        ErrorKind::NotFound => attempts < MOST_NOT_FOUND,
+        // A proxy's page in place of an answer is not Procore's word either.
+        ErrorKind::NotFound | ErrorKind::Unreadable => attempts < MOST_NOT_FOUND,
         _ => error.concerns_connection(),
     }
 }

@@ -36,7 +36,7 @@ pub async fn listen(db: PgPool, bells: Bells, stop: CancellationToken) {
                 } else {
                     &bells.writebacks
                 };
-                bell.notify_waiters();
+                // One is enough: whoever finds work wakes the next.
                 bell.notify_one();
             }
             #[expect(unreachable_code, reason = "gives the block its type")]

@@ -2,6 +2,7 @@
 //! answers delivered, whatever the stand-in of Procore does meanwhile. The webhooks are posted by hand here.
 #![allow(
     clippy::unwrap_used,
+    clippy::similar_names,
     clippy::allow_attributes,
     reason = "a test that cannot go on panics"
 )]

@@ -151,7 +151,7 @@ fn nobody(request: &str) -> String {
     {
         let list = part.split("QueryRq").next().unwrap();
         let id = between(part, "requestID=\"", "\"");
-        out.push_str("<");
+        out.push('<');
         out.push_str(list);
         out.push_str("QueryRs requestID=\"");
         out.push_str(id);

@@ -150,7 +150,7 @@ pub struct Claimed {
     pub task: Result<AnyTask, String>,
 }
 
-/// Takes the oldest ready tasks of one access, at most `limit`. They stay `ready` until [`hand_out`] or [`settle`]
+/// Takes the oldest ready tasks of one access, at most `limit`. They stay `ready` until an exchange or [`settle`]
 /// says otherwise in the same transaction; the caller holds the session's row, so nobody else claims meanwhile.
 pub async fn claim(
     db: &mut PgConnection,
@@ -232,29 +232,6 @@ pub async fn load(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Claimed>, s
             task: serde_json::from_value(state).map_err(|error| error.to_string()),
         })
         .collect())
-}
-
-/// Marks tasks as part of an exchange that is being handed out, with the states they asked from.
-pub async fn hand_out(
-    db: &mut PgConnection,
-    now: DateTime<Utc>,
-    exchange_id: Uuid,
-    tasks: &[(Uuid, AnyTask)],
-) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = tasks.iter().map(|(id, _)| *id).collect();
-    let states: Vec<Value> = tasks.iter().map(|(_, task)| to_value(task)).collect();
-    sqlx::query!(
-        r#"update tasks set status = 'asked', exchange_id = $1, attempts = attempts + 1, updated_at = $2, reason = null,
-               state = given.state
-           from unnest($3::uuid[], $4::jsonb[]) as given(id, state) where tasks.id = given.id"#,
-        exchange_id,
-        now,
-        &ids,
-        &states,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Puts tasks whose exchange came to nothing back into the queue.
@@ -604,7 +581,8 @@ pub fn unreadable_state(error: &str) -> Turn<AnyTask> {
     ))
 }
 
-fn to_value(task: &AnyTask) -> Value {
+/// A state as it is stored.
+pub fn to_value(task: &AnyTask) -> Value {
     // A state that does not serialise is a state that cannot be read back; the reader reports it.
     serde_json::to_value(task).unwrap_or(Value::Null)
 }

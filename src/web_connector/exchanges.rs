@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::sessions::Session;
 use crate::qbxml::{Access, MessageSetId};
 
 /// What an exchange is for.
@@ -58,14 +59,27 @@ pub struct NewExchange<'a> {
     pub request_counts: &'a [i32],
 }
 
-/// Stores an exchange as handed out. Must commit before the bytes leave (DESIGN, invariant 1).
+/// Stores an exchange as handed out, its tasks as asked, from the states they asked from, and what the call changed of
+/// its session: one statement, for this is the service's hottest path. Must commit before the bytes leave (DESIGN,
+/// invariant 1).
 pub async fn insert(
     db: &mut PgConnection,
     now: DateTime<Utc>,
     new: &NewExchange<'_>,
+    session: &Session,
+    states: &[serde_json::Value],
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        r#"insert into exchanges (id, connection_id, session_id, purpose, access, message_set_id, request_xml, task_ids,
+        r#"with asked as (
+               update tasks set status = 'asked', exchange_id = $1, attempts = attempts + 1, updated_at = $10, reason = null,
+                   state = given.state
+               from unnest($8::uuid[], $11::jsonb[]) as given(id, state) where tasks.id = given.id
+           ), called as (
+               update update_sessions set last_call_at = $10, qbxml_version = $12, company_file = $13, work_done = $14,
+                   last_error = $15
+               where id = $3
+           )
+           insert into exchanges (id, connection_id, session_id, purpose, access, message_set_id, request_xml, task_ids,
                request_counts, state, handed_out_at)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'handed_out', $10)"#,
         new.id,
@@ -78,6 +92,11 @@ pub async fn insert(
         new.task_ids,
         new.request_counts,
         now,
+        states,
+        session.version.to_string(),
+        session.file.as_str(),
+        session.work_done,
+        session.last_error,
     )
     .execute(db)
     .await?;
@@ -192,20 +211,32 @@ pub async fn doubt(
     Ok(())
 }
 
-/// Stores the answer of an exchange. Must commit before the number leaves (DESIGN, invariant 1).
+/// Stores the answer of an exchange, and what the call changed of its session. Must commit before the number leaves
+/// (DESIGN, invariant 1).
 pub async fn answered(
     db: &mut PgConnection,
     id: Uuid,
     now: DateTime<Utc>,
     response_xml: &str,
     returned: i32,
+    session: &Session,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        r#"update exchanges set state = 'answered', response_xml = $3, answered_at = $2, returned = $4 where id = $1"#,
+        r#"with called as (
+               update update_sessions set last_call_at = $2, qbxml_version = $5, company_file = $6, work_done = $7,
+                   last_error = $8
+               where id = $9
+           )
+           update exchanges set state = 'answered', response_xml = $3, answered_at = $2, returned = $4 where id = $1"#,
         id,
         now,
         response_xml,
         returned,
+        session.version.to_string(),
+        session.file.as_str(),
+        session.work_done,
+        session.last_error,
+        session.id,
     )
     .execute(db)
     .await?;
@@ -232,22 +263,6 @@ pub async fn last_returned(db: &mut PgConnection, session_id: Uuid) -> Result<Op
     .fetch_optional(db)
     .await?
     .flatten())
-}
-
-/// The id of the last write of a connection that was answered: QuickBooks may forget it now.
-pub async fn last_answered_write(
-    db: &mut PgConnection,
-    connection_id: Uuid,
-) -> Result<Option<MessageSetId>, sqlx::Error> {
-    Ok(sqlx::query_scalar!(
-        r#"select message_set_id as "id!" from exchanges
-           where connection_id = $1 and access = 'write' and state = 'answered'
-           order by answered_at desc limit 1"#,
-        connection_id
-    )
-    .fetch_optional(db)
-    .await?
-    .and_then(|id| MessageSetId::try_from(id).ok()))
 }
 
 /// The number returned for the exchange with this message set id.

@@ -253,7 +253,9 @@ impl WebConnector {
             FileState::Unknown => self.ask_identity(&mut transaction, &session, now).await?,
             FileState::Right => self.next_exchange(&mut transaction, &mut session, now).await?,
         };
-        sessions::save(&mut transaction, &session, now).await?;
+        if !session.stored {
+            sessions::save(&mut transaction, &session, now).await?;
+        }
         transaction.commit().await?;
         let state = if xml.is_empty() {
             "wrong_company_file"
@@ -326,7 +328,7 @@ impl WebConnector {
             task_ids: &[],
             request_counts: &[],
         };
-        Ok(exchanges::insert(db, now, &new).await?)
+        Ok(exchanges::insert(db, now, &new, session, &[]).await?)
     }
 
     /// What to hand out next: what is outstanding, or what the queue holds, or something harmless.
@@ -453,10 +455,6 @@ impl WebConnector {
             let access = queue::access_of(&asking);
             let id = Uuid::now_v7();
             let set = (access == Access::Write).then(|| MessageSetId::from_uuid(id));
-            let old = match set {
-                Some(_) => exchanges::last_answered_write(db, session.connection_id).await?,
-                None => None,
-            };
             let tag = if set.is_some() {
                 String::new()
             } else {
@@ -465,7 +463,7 @@ impl WebConnector {
             let xml = write_tagged(
                 session.version,
                 &requests,
-                set.as_ref().map(|set| (set, old.as_ref())),
+                set.as_ref().map(|set| (set, session.last_write.as_ref())),
                 &tag,
             );
             let task_ids: Vec<Uuid> = asking.iter().map(|(id, _)| *id).collect();
@@ -480,8 +478,10 @@ impl WebConnector {
                 task_ids: &task_ids,
                 request_counts: &counts,
             };
-            exchanges::insert(db, now, &new).await?;
-            queue::hand_out(db, now, id, &asking).await?;
+            let states: Vec<serde_json::Value> =
+                asking.iter().map(|(_, task)| queue::to_value(task)).collect();
+            exchanges::insert(db, now, &new, session, &states).await?;
+            session.stored = true;
             return Ok(Some(xml));
         }
         Ok(None)
@@ -543,6 +543,7 @@ impl WebConnector {
                 read_message_set(document)
             }
         };
+        // In every case the session is stored with the exchange.
         let returned = match parsed {
             Err(error) => {
                 self.unreadable_answer(&mut transaction, &mut session, &open, document, &error, now)
@@ -588,11 +589,10 @@ impl WebConnector {
                         && exchanges::has_work_in_doubt(&mut transaction, session.connection_id).await?;
                     progress::percent(session.work_expected, session.work_done, left || in_doubt)
                 };
-                exchanges::answered(&mut transaction, open.id, now, document, returned).await?;
+                exchanges::answered(&mut transaction, open.id, now, document, returned, &session).await?;
                 returned
             }
         };
-        sessions::save(&mut transaction, &session, now).await?;
         transaction.commit().await?;
         let state = if returned < 0 { "error" } else { "working" };
         self.contact(Some(session.connection_id), now, state);
@@ -710,7 +710,7 @@ impl WebConnector {
         session.last_error = Some(format!(
             "QuickBooks' answer could not be read ({error}). It is kept; the next update asks again."
         ));
-        exchanges::answered(db, open.id, now, document, -1).await?;
+        exchanges::answered(db, open.id, now, document, -1, session).await?;
         if open.writes && hand_outs(db, open.id).await? < MOST_HAND_OUTS {
             exchanges::doubt(db, open.id, ("", "unreadable answer"), -1).await?;
         } else if open.writes {

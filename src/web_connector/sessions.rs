@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     connections::{company_file::CompanyFile, settings::Settings, store::Expected},
-    qbxml::Version,
+    qbxml::{MessageSetId, Version},
     secrets,
 };
 
@@ -161,6 +161,10 @@ pub struct Session {
     pub settings: Settings,
     /// How outcomes are stored in this call.
     pub care: Care,
+    /// The last write that was answered: QuickBooks may forget it now.
+    pub last_write: Option<MessageSetId>,
+    /// What this call changed of it has been stored, together with an exchange.
+    pub stored: bool,
 }
 
 /// How the outcomes of a batch are stored.
@@ -184,7 +188,8 @@ pub enum FileState {
 }
 
 impl FileState {
-    fn as_str(self) -> &'static str {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Right => "right",
@@ -199,7 +204,10 @@ pub async fn lock(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Sessi
         r#"select s.id, s.connection_id, s.qbxml_version, s.company_file as file, s.work_expected, s.work_done,
                s.last_error, s.ended_at is not null as "ended!", c.name, c.paused_at is not null as "paused!",
                c.mirror_ready, c.file_id, c.owner_id, c.expected_company_name, c.expected_company_file,
-               c.expected_country, c.company_file as "company_file: Json<CompanyFile>", c.settings as "settings: Json<Settings>"
+               c.expected_country, c.company_file as "company_file: Json<CompanyFile>", c.settings as "settings: Json<Settings>",
+               (select e.message_set_id from exchanges e
+                where e.connection_id = s.connection_id and e.access = 'write' and e.state = 'answered'
+                order by e.answered_at desc limit 1) as last_write
            from update_sessions s join connections c on c.id = s.connection_id
            where s.ticket_sha256 = $1 for update of s"#,
         ticket.hash(),
@@ -232,6 +240,8 @@ pub async fn lock(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Sessi
         company_file: row.company_file.0,
         settings: row.settings.0,
         care: Care::Usual,
+        stored: false,
+        last_write: row.last_write.and_then(|id| MessageSetId::try_from(id).ok()),
     }))
 }
 

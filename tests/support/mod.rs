@@ -11,4 +11,5 @@
 )]
 
 pub mod database;
+pub mod stage;
 pub mod world;

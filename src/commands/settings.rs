@@ -130,7 +130,11 @@ pub async fn change(
         };
         *slot = match value.trim() {
             "" => Value::Null,
-            text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+            // No setting is a fraction; a ListID such as 8000012E-1770000001 only looks like one.
+            text => serde_json::from_str(text)
+                .ok()
+                .filter(|value: &Value| !value.is_f64())
+                .unwrap_or_else(|| Value::String(text.to_owned())),
         };
     }
     let mut after: Settings = serde_json::from_value(values).context("a value does not fit its setting")?;

@@ -244,6 +244,12 @@ impl Stage {
         self.settle().await;
     }
 
+    /// An export past Procore's own rules: pressed twice, or of what Procore would not offer. Nothing has run yet.
+    pub async fn force(&self, what: &str, id: i64) {
+        let body = json!({"what": what, "ids": [id], "force": true});
+        self.make("/export", &body).await;
+    }
+
     /// The accountant presses Refresh, `what` as in the stand-in's README, and everything runs until it is answered.
     pub async fn refresh(&self, what: &str) {
         let closed = self.closed().await;
@@ -373,6 +379,15 @@ impl Stage {
         .fetch_all(self.world.db())
         .await
         .unwrap()
+    }
+
+    /// How many orders of Procore have reached the service.
+    pub async fn orders(&self) -> i64 {
+        sqlx::query_scalar("select count(*) from erp_requests where connection_id = $1")
+            .bind(self.connection)
+            .fetch_one(self.world.db())
+            .await
+            .unwrap()
     }
 
     /// Waits until every order of Procore that has reached the service is planned, and at least `many` in all have.

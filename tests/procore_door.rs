@@ -415,19 +415,12 @@ async fn wrong_missing_and_strange_authorization_is_401_and_nothing_is_stored() 
         Some(""),
         Some("Bearer"),
         Some("Bearer webhook-secre"),
-        Some("Bearer webhook-secret "),
         Some("bearer webhook-secret"),
         Some("webhook-secret"),
         Some("Basic d2ViaG9vazpzZWNyZXQ="),
     ] {
-        // A trailing blank is no part of a header's value: HTTP takes it off.
-        let expected = if authorization == Some("Bearer webhook-secret ") {
-            continue;
-        } else {
-            401
-        };
         let (status, words) = stage.hook_as(authorization, body()).await;
-        assert_eq!(status, expected, "{authorization:?}");
+        assert_eq!(status, 401, "{authorization:?}");
         answers.push(words);
     }
     for connection in [
@@ -558,14 +551,18 @@ async fn what_is_no_webhook_is_refused_with_the_reason_and_nothing_is_stored() {
 /// PostgreSQL takes no U+0000. Such a webhook must not look like a trouble of ours: Procore would send it for hours,
 /// and everything behind it would wait.
 #[tokio::test]
-async fn a_webhook_with_a_null_character_is_refused_and_holds_up_nothing() {
+async fn a_webhook_with_a_null_character_is_taken_without_it() {
     let stage = Stage::new().await;
-    for field in ["resource_name", "ulid", "user_id", "note"] {
+    for field in ["resource_name", "ulid", "user_id", "note\0"] {
         let mut body = v2(17, &ulid());
         body[field] = json!("a\0b");
-        let (status, said) = stage.hook(body.to_string()).await;
-        assert!((200..500).contains(&status), "{field}: {status} {said}");
+        assert_eq!(
+            stage.hook(body.to_string()).await,
+            (204, String::new()),
+            "{field}"
+        );
     }
+    assert_eq!(stage.count("webhook_inbox").await, 4);
     stage.end().await;
 }
 
@@ -644,22 +641,17 @@ async fn a_429_without_retry_after_is_waited_out() {
     stage
         .control("/settings", &json!({"retry_after_on_429": false}))
         .await;
+    // The end of the window, ten seconds off, stands in another header; most of it is over.
+    stage.later(8).await;
     stage
         .fault(&json!({"kind": "status", "status": 429, "path": "/rest/"}))
         .await;
     let (order, _) = stage.order("sync_vendors", &json!({})).await;
+    let began = std::time::Instant::now();
     stage.announce(order).await;
-    // The end of the window stands in another header; it may be farther off than a worker waits.
-    for _ in 0..200 {
-        if stage.row(order).await.is_some_and(|row| row.0 == "planned") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        if stage.row(order).await.is_some_and(|row| row.1.is_some()) {
-            stage.later(15).await;
-        }
-    }
     stage.order_is(order, "planned").await;
+    assert!(began.elapsed() > std::time::Duration::from_secs(2), "it waits");
+    assert_eq!(stage.row(order).await.unwrap().2, 1);
     stage.end().await;
 }
 
@@ -1051,7 +1043,7 @@ async fn request_data_that_is_no_json_is_kept_with_its_problem() {
 #[tokio::test]
 async fn an_order_with_a_null_character_holds_up_nothing() {
     let stage = Stage::new().await;
-    let (poison, detail) = stage
+    let (poison, _) = stage
         .order(
             "create_vendor",
             &json!({"vendor": {"id": 1, "name": "Nul\0l & Sons"}}),
@@ -1061,7 +1053,11 @@ async fn an_order_with_a_null_character_holds_up_nothing() {
     stage.announce(poison).await;
     stage.announce(behind).await;
     stage.order_is(behind, "planned").await;
-    let _ = detail;
+    assert_eq!(stage.order_is(poison, "planned").await, "");
+    assert_eq!(
+        stage.count("tasks where label = 'Vendor ''Null & Sons'''").await,
+        1
+    );
     stage.end().await;
 }
 

@@ -17,7 +17,7 @@ use super::{
     guard,
     hresult::{self, Meaning},
     progress,
-    sessions::{self, Care, FileState, Session, Ticket},
+    sessions::{self, Care, FileState, Kept, Session, Ticket},
     soap::{Call, Reply},
 };
 use crate::{
@@ -253,7 +253,7 @@ impl WebConnector {
             FileState::Unknown => self.ask_identity(&mut transaction, &session, now).await?,
             FileState::Right => self.next_exchange(&mut transaction, &mut session, now).await?,
         };
-        if !session.stored {
+        if session.kept == Kept::NotYet {
             sessions::save(&mut transaction, &session, now).await?;
         }
         transaction.commit().await?;
@@ -481,7 +481,7 @@ impl WebConnector {
             let states: Vec<serde_json::Value> =
                 asking.iter().map(|(_, task)| queue::to_value(task)).collect();
             exchanges::insert(db, now, &new, session, &states).await?;
-            session.stored = true;
+            session.kept = Kept::WithExchange;
             return Ok(Some(xml));
         }
         Ok(None)

@@ -163,8 +163,17 @@ pub struct Session {
     pub care: Care,
     /// The last write that was answered: QuickBooks may forget it now.
     pub last_write: Option<MessageSetId>,
-    /// What this call changed of it has been stored, together with an exchange.
-    pub stored: bool,
+    /// Whether what this call changed of it has been stored.
+    pub kept: Kept,
+}
+
+/// Whether what a call changed of its session has been stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It has yet to be.
+    NotYet,
+    /// Together with an exchange, in one statement.
+    WithExchange,
 }
 
 /// How the outcomes of a batch are stored.
@@ -240,7 +249,7 @@ pub async fn lock(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Sessi
         company_file: row.company_file.0,
         settings: row.settings.0,
         care: Care::Usual,
-        stored: false,
+        kept: Kept::NotYet,
         last_write: row.last_write.and_then(|id| MessageSetId::try_from(id).ok()),
     }))
 }

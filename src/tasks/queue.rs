@@ -158,47 +158,50 @@ pub async fn claim(
     limit: u16,
     writes_allowed: bool,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let first = sqlx::query!(
-        r#"select access as "access!", batch_limit from (
-               (select access, batch_limit, priority, seq from tasks
-                where connection_id = $1 and access = 'read' and status = 'ready' order by priority, seq limit 1)
-               union all
-               (select access, batch_limit, priority, seq from tasks
-                where connection_id = $1 and access = 'write' and status = 'ready' and $2 order by priority, seq limit 1)
-           ) candidates order by priority, seq limit 1"#,
+    // The usual batch in one statement. Those that were singled out (`batch_limit`) come in a second one, for the planner
+    // knows how often a column is null but not how often it equals a parameter: in one condition it would sort the whole
+    // backlog for each batch.
+    let found = sqlx::query!(
+        r#"with first as materialized (
+               select access, batch_limit from (
+                   (select access, batch_limit, priority, seq from tasks
+                    where connection_id = $1 and access = 'read' and status = 'ready' order by priority, seq limit 1)
+                   union all
+                   (select access, batch_limit, priority, seq from tasks
+                    where connection_id = $1 and access = 'write' and status = 'ready' and $2
+                    order by priority, seq limit 1)
+               ) candidates order by priority, seq limit 1
+           )
+           select first.access as "access!", first.batch_limit, usual.id as "id?", usual.state as "state?"
+           from first left join lateral (
+               select id, state, priority, seq from tasks
+               where connection_id = $1 and access = first.access and status = 'ready' and batch_limit is null
+                   and first.batch_limit is null
+               order by priority, seq limit $3 for update skip locked
+           ) usual on true
+           order by usual.priority, usual.seq"#,
         connection_id,
         writes_allowed,
+        i64::from(limit),
     )
-    .fetch_optional(&mut *db)
+    .fetch_all(&mut *db)
     .await?;
-    let Some(first) = first else { return Ok(Vec::new()) };
-    let most = first
-        .batch_limit
-        .map_or(i64::from(limit), |own| i64::from(own).min(i64::from(limit)));
-    // Two statements, for the planner knows how often a column is null but not how often it equals a parameter: with one,
-    // it sorts the whole backlog for each batch.
-    let rows: Vec<(Uuid, Value)> = match first.batch_limit {
-        None => sqlx::query!(
-            r#"select id, state from tasks
-               where connection_id = $1 and access = $2 and status = 'ready' and batch_limit is null
-               order by priority, seq limit $3 for update skip locked"#,
-            connection_id,
-            first.access,
-            most,
-        )
-        .fetch_all(db)
-        .await?
-        .into_iter()
-        .map(|row| (row.id, row.state))
-        .collect(),
-        Some(batch_limit) => sqlx::query!(
+    let singled_out = found
+        .first()
+        .and_then(|row| Some((row.access.clone(), row.batch_limit?)));
+    let rows: Vec<(Uuid, Value)> = match singled_out {
+        None => found
+            .into_iter()
+            .filter_map(|row| Some((row.id?, row.state?)))
+            .collect(),
+        Some((access, batch_limit)) => sqlx::query!(
             r#"select id, state from tasks
                where connection_id = $1 and access = $2 and status = 'ready' and batch_limit = $3
                order by priority, seq limit $4 for update skip locked"#,
             connection_id,
-            first.access,
+            access,
             batch_limit,
-            most,
+            i64::from(batch_limit).min(i64::from(limit)),
         )
         .fetch_all(db)
         .await?

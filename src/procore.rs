@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod invoice_payments;
 pub mod metadata;
 pub mod paths;
+pub mod projects;
 pub mod reader;
 pub mod request_details;
 pub mod requisitions;

@@ -44,6 +44,9 @@ pub fn staged_records_sync(company: i64) -> String {
 }
 
 /// Companies of the directory.
+pub const VENDORS: &str = "/rest/v1.0/vendors";
+
+/// Companies of the directory, written.
 pub const VENDORS_SYNC: &str = "/rest/v1.0/vendors/sync";
 
 /// The lists of standard cost codes.
@@ -62,6 +65,14 @@ pub const COST_CODE_LINE_ITEM_TYPES_SYNC: &str = "/rest/v1.0/cost_code_line_item
 pub fn invoice_payments_sync(company: i64) -> String {
     format!("/rest/v1.0/companies/{company}/invoice_payments/sync")
 }
+
+/// One project.
+pub fn project(id: i64) -> String {
+    format!("/rest/v1.0/projects/{id}")
+}
+
+/// Cost codes of a project.
+pub const COST_CODES: &str = "/rest/v1.0/cost_codes";
 
 /// One subcontractor invoice.
 pub fn requisition(id: i64) -> String {

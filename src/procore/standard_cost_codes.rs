@@ -15,7 +15,7 @@ use super::{
     reader::Reader,
     sync::{ItemError, SyncCall, Synced, sync},
 };
-use crate::writebacks::CostCodeData;
+use crate::{qbxml::text, writebacks::CostCodeData};
 
 /// The name of the list Procore makes for a QuickBooks Desktop connection (MAP-04).
 pub const LIST_NAME: &str = "QuickBooks Desktop Standard Cost Codes";
@@ -25,6 +25,7 @@ struct Known {
     id: i64,
     parent: Option<i64>,
     code: String,
+    name: Option<String>,
     origin_id: Option<String>,
 }
 
@@ -154,6 +155,12 @@ fn known_of(record: &Value) -> Option<Known> {
             .ok()
             .flatten()
             .unwrap_or_default(),
+        name: reader
+            .field("name")
+            .optional_text()
+            .ok()
+            .flatten()
+            .map(str::to_owned),
         origin_id: reader
             .field("origin_id")
             .optional_text()
@@ -169,9 +176,14 @@ fn update_of(code: &CostCodeData, ids: &HashMap<String, i64>, known: &[Known]) -
         .as_ref()
         .and_then(|parent| ids.get(parent))
         .copied();
+    let own_name = known
+        .iter()
+        .find(|known| known.origin_id.as_ref() == Some(&code.origin_id))
+        .and_then(|known| known.name.as_deref())
+        .filter(|name| text::is_held_as(name, &code.name));
     let mut update = json!({
         "code": code.code,
-        "name": code.name,
+        "name": own_name.unwrap_or(&code.name),
         "parent_id": parent,
         "origin_id": code.origin_id,
     });

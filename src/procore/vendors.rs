@@ -1,18 +1,45 @@
 //! Companies of Procore's directory that are linked to vendors: brought up to date from QuickBooks (ADV-16).
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
     client::ProcoreClient,
     external_data::origin_data,
     paths,
-    sync::{SyncCall, Synced, sync},
+    reader::Reader,
+    sync::{ItemError, SyncCall, Synced, sync},
 };
-use crate::writebacks::VendorData;
+use crate::{qbxml::text, writebacks::VendorData};
 
 /// Updates linked companies. A vendor without `procore_id` must not come here; it would be made anew.
+///
+/// The companies are read first: what differs only by what QuickBooks cannot hold stays as Procore has it (COMP-11).
 pub async fn update_linked(client: &ProcoreClient, vendors: &[&VendorData]) -> Synced {
-    let updates: Vec<Value> = vendors.iter().map(|vendor| update_of(vendor)).collect();
+    let company = [("company_id", client.company_id().to_string())];
+    let companies: HashMap<i64, Value> = match client
+        .list("read the companies in Procore", paths::VENDORS, &company)
+        .await
+    {
+        Ok(companies) => companies
+            .into_iter()
+            .filter_map(|company| Some((Reader::root(&company).field("id").id().ok()?, company)))
+            .collect(),
+        Err(error) => {
+            return Synced {
+                results: vec![Err(ItemError::Failed(error)); vendors.len()],
+                entities: Vec::new(),
+            };
+        }
+    };
+    let updates: Vec<Value> = vendors
+        .iter()
+        .map(|vendor| {
+            let company = vendor.procore_id.and_then(|id| companies.get(&id));
+            update_of(vendor, company.unwrap_or(&Value::Null))
+        })
+        .collect();
     let mut beside = Map::new();
     beside.insert("company_id".to_owned(), json!(client.company_id()));
     let call = SyncCall {
@@ -26,8 +53,12 @@ pub async fn update_linked(client: &ProcoreClient, vendors: &[&VendorData]) -> S
     sync(client, &call, &updates).await
 }
 
-fn update_of(vendor: &VendorData) -> Value {
+fn update_of(vendor: &VendorData, company: &Value) -> Value {
     let mut update = fields_of(vendor);
+    update.retain(|name, value| match (company[name].as_str(), value.as_str()) {
+        (Some(procore), Some(quickbooks)) => !text::is_held_as(procore, quickbooks),
+        _ => true,
+    });
     update.insert("id".to_owned(), json!(vendor.procore_id));
     if let Some(data) = origin_data(vendor.edit_sequence.as_deref()) {
         update.insert("origin_data".to_owned(), json!(data));
@@ -97,8 +128,13 @@ mod tests {
             ..VendorData::default()
         };
         assert_eq!(
-            update_of(&vendor),
+            update_of(&vendor, &Value::Null),
             json!({"id": 35, "name": "Acme", "business_phone": "555 1234", "country_code": "US"})
+        );
+        let company = json!({"name": "Acme\u{200b}", "business_phone": "555 9999", "country_code": null});
+        assert_eq!(
+            update_of(&vendor, &company),
+            json!({"id": 35, "business_phone": "555 1234", "country_code": "US"})
         );
     }
 }

@@ -400,6 +400,12 @@ pub fn fit_optional(field: &str, text: Option<&str>, max: usize) -> Result<Optio
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// Whether QuickBooks' text is this one but for what it cannot hold, and for line ends and spaces (COMP-11).
+pub fn is_held_as(original: &str, held: &str) -> bool {
+    let folded = fold(original).text;
+    folded.split_whitespace().eq(held.split_whitespace())
+}
+
 /// The text in at most `lines` lines of `width` characters, wrapped on words and not cut (MAP-10). A word longer than a
 /// line is broken. If its own lines do not fit, the text is wrapped as one paragraph before it is refused.
 pub fn wrap(field: &str, text: &str, lines: usize, width: usize) -> Result<Vec<String>, TooLong> {

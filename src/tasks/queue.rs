@@ -339,9 +339,12 @@ pub async fn has_ready(
     connection_id: Uuid,
     writes_allowed: bool,
 ) -> Result<bool, sqlx::Error> {
+    // In the order of the claim: a bare `exists` lets the planner read the table in the hope of an early find.
     sqlx::query_scalar!(
-        r#"select exists (select from tasks where connection_id = $1 and access = 'read' and status = 'ready')
-               or ($2 and exists (select from tasks where connection_id = $1 and access = 'write' and status = 'ready'))
+        r#"select (select true from tasks
+                   where connection_id = $1 and access = 'read' and status = 'ready' order by priority, seq limit 1) is true
+               or $2 and (select true from tasks
+                   where connection_id = $1 and access = 'write' and status = 'ready' order by priority, seq limit 1) is true
                as "ready!""#,
         connection_id,
         writes_allowed,

@@ -65,8 +65,11 @@ pub async fn account(db: &PgPool, user: &str) -> Result<Option<Account>, sqlx::E
     sqlx::query_as!(
         Account,
         r#"select c.id as connection_id, c.qbwc_password_hash as password_hash, c.paused_at is not null as "paused!",
-               (exists (select from tasks t where t.connection_id = c.id and t.access = 'read' and t.status = 'ready')
-                or (c.mirror_ready and exists (select from tasks t where t.connection_id = c.id and t.access = 'write' and t.status = 'ready'))
+               ((select true from tasks t where t.connection_id = c.id and t.access = 'read' and t.status = 'ready'
+                 order by t.priority, t.seq limit 1) is true
+                or c.mirror_ready and (select true from tasks t
+                 where t.connection_id = c.id and t.access = 'write' and t.status = 'ready'
+                 order by t.priority, t.seq limit 1) is true
                 or exists (select from tasks t where t.connection_id = c.id and t.status = 'later')
                 or exists (select from exchanges e where e.connection_id = c.id and e.state in ('handed_out', 'in_doubt'))
                ) as "has_work!",

@@ -23,7 +23,8 @@ use crate::{
         client::ProcoreClient,
         erp_requests,
         error::{ErrorKind, ProcoreError},
-        events::ErpEvent,
+        events::{ErpEvent, ProjectCostCode},
+        projects,
         requisitions::{self, RequisitionFacts},
     },
     tasks::queue,
@@ -196,7 +197,8 @@ impl Orders {
         let event = ErpEvent::parse(&request.request_name, &request.payload);
         let plan = match event {
             Err(error) => orders::refuse(&error),
-            Ok(event) => {
+            Ok(mut event) => {
+                complete_job(&client, &mut event).await?;
                 let details = self.requisition_facts(&client, &connection, &event).await?;
                 let known = Known {
                     company_id: connection.procore_company_id,
@@ -362,6 +364,47 @@ impl Orders {
         .execute(&self.db)
         .await?;
         Ok(())
+    }
+}
+
+/// The order of a job names neither its number nor, where a code is not in QuickBooks yet, the standard code to wait for
+/// (COD-09); the ordinary API does. What cannot be read is left to the order's own fields.
+async fn complete_job(client: &ProcoreClient, event: &mut ErpEvent) -> Result<(), ProcoreError> {
+    let ErpEvent::CreateOrUpdateJob(job) = event else {
+        return Ok(());
+    };
+    let id = job.id;
+    if job.project_number.is_none() {
+        job.project_number = known(id, projects::number(client, id).await)?.flatten();
+    }
+    let unknown = |code: &ProjectCostCode| {
+        code.standard_cost_code_id.is_none()
+            && code.standard_cost_code_origin_id.is_none()
+            && !code.is_deleted
+    };
+    if job.cost_codes.iter().any(unknown)
+        && let Some(standard) = known(id, projects::standard_codes(client, id).await)?
+    {
+        for code in job.cost_codes.iter_mut().filter(|code| unknown(code)) {
+            code.standard_cost_code_id = standard.get(&code.id).copied();
+        }
+    }
+    Ok(())
+}
+
+/// What was read; nothing where a project will not be read however often it is tried.
+fn known<T>(project: i64, read: Result<T, ProcoreError>) -> Result<Option<T>, ProcoreError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_transient() => Err(error),
+        Err(error) => {
+            tracing::warn!(
+                project,
+                error = &error as &dyn std::error::Error,
+                "a project cannot be read; using the order's fields"
+            );
+            Ok(None)
+        }
     }
 }
 

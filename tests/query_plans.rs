@@ -1,0 +1,166 @@
+//! What the hot queries read, with 100,000 tasks in the queue. The statements are those the program was compiled with,
+//! taken from `.sqlx`; each is explained as PostgreSQL plans it for given values, and as it plans it once for all values.
+#![allow(
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on panics"
+)]
+
+mod support;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, query::Query};
+use support::world::World;
+use uuid::Uuid;
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+/// No step of a plan may touch more rows than this.
+const MOST_ROWS: f64 = 60.0;
+
+/// A statement of the program, by words that only it has.
+fn statement(words: &[&str]) -> String {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx");
+    let mut found: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .filter_map(|text| {
+            let description: Value = serde_json::from_str(&text).ok()?;
+            Some(description["query"].as_str()?.to_owned())
+        })
+        .filter(|query| words.iter().all(|word| query.contains(word)))
+        .collect();
+    assert_eq!(found.len(), 1, "one statement with {words:?}: {found:#?}");
+    found.remove(0)
+}
+
+type Bind = for<'q> fn(
+    Query<'q, Postgres, sqlx::postgres::PgArguments>,
+    Uuid,
+) -> Query<'q, Postgres, sqlx::postgres::PgArguments>;
+
+/// Runs a statement with `explain analyze`, planned for these values and for all values. Each step reads few rows, and
+/// tables are never read through.
+async fn explained(db: &mut PgConnection, what: &str, sql: &str, connection: Uuid, bind: Bind) {
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        let set = format!("set plan_cache_mode = {mode}");
+        sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *db).await.unwrap();
+        let explain = format!("explain (analyze, timing off, format json) {sql}");
+        let row = bind(sqlx::query(AssertSqlSafe(explain)), connection)
+            .fetch_one(&mut *db)
+            .await
+            .unwrap();
+        let plan: Value = row.get(0);
+        let (mut scans, mut most) = (Vec::new(), (0.0, String::new()));
+        walk(&plan[0]["Plan"], &mut scans, &mut most);
+        assert!(
+            !scans
+                .iter()
+                .any(|(kind, table)| kind == "Seq Scan" && (table == "tasks" || table == "exchanges")),
+            "{what}, {mode}: reads a table through\n{plan:#}"
+        );
+        assert!(
+            most.0 <= MOST_ROWS,
+            "{what}, {mode}: {} reads {} rows\n{plan:#}",
+            most.1,
+            most.0
+        );
+        let millis = plan[0]["Execution Time"].as_f64().unwrap();
+        println!(
+            "{what}, {mode}: at most {} rows in a step, {millis:.2} ms, {scans:?}",
+            most.0
+        );
+    }
+}
+
+/// Scans by index or table, and the most rows any step took in.
+fn walk(node: &Value, scans: &mut Vec<(String, String)>, most: &mut (f64, String)) {
+    let kind = node["Node Type"].as_str().unwrap_or_default();
+    if kind.contains("Scan") {
+        let over = node["Index Name"].as_str().or(node["Relation Name"].as_str());
+        scans.push((kind.to_owned(), over.unwrap_or_default().to_owned()));
+    }
+    let number = |key: &str| node[key].as_f64().unwrap_or(0.0);
+    let loops = number("Actual Loops").max(1.0);
+    let rows =
+        (number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck"))
+            * loops;
+    if rows > most.0 {
+        *most = (rows, kind.to_owned());
+    }
+    for child in node["Plans"].as_array().into_iter().flatten() {
+        walk(child, scans, most);
+    }
+}
+
+/// Tasks of one connection, in one statement.
+async fn fill(world: &World, connection: Uuid, count: i64, status: &str, access: &str) {
+    sqlx::query(
+        "insert into tasks (id, connection_id, kind, subject, label, state, status, access, priority, created_at, updated_at)
+         select gen_random_uuid(), $1, 'vendor_export', 'vendor:' || n, 'Vendor ' || n, '{}', $3, $4, 100, now(), now()
+         from generate_series(1, $2) n",
+    )
+    .bind(connection)
+    .bind(count)
+    .bind(status)
+    .bind(access)
+    .execute(world.db())
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() {
+    let world = World::new().await;
+    let busy = world.connect(NOWHERE, 7).await;
+    let idle = world.connect(NOWHERE, 8).await;
+    fill(&world, busy.id, 90_000, "ready", "write").await;
+    fill(&world, busy.id, 10_000, "ready", "read").await;
+    fill(&world, idle.id, 10_000, "done", "write").await;
+    sqlx::raw_sql("analyze tasks; analyze connections")
+        .execute(world.db())
+        .await
+        .unwrap();
+    let mut db = world.db().acquire().await.unwrap();
+
+    let usual = statement(&["batch_limit, priority, seq from tasks", "candidates"]);
+    let singled_out = statement(&["select id, state from tasks", "batch_limit = $3", "skip locked"]);
+    let ready = statement(&["ready!", "select (select true from tasks"]);
+    let poll = statement(&["has_work!"]);
+    for account in [&busy, &idle] {
+        explained(&mut db, "the usual batch", &usual, account.id, |query, id| {
+            query.bind(id).bind(true).bind(20_i64)
+        })
+        .await;
+        explained(
+            &mut db,
+            "those singled out",
+            &singled_out,
+            account.id,
+            |query, id| query.bind(id).bind("write").bind(5_i16).bind(5_i64),
+        )
+        .await;
+        explained(
+            &mut db,
+            "whether anything is ready",
+            &ready,
+            account.id,
+            |query, id| query.bind(id).bind(true),
+        )
+        .await;
+        let user = account.user.clone();
+        let poll = poll.replace(
+            "c.qbwc_username = $1",
+            &format!("c.qbwc_username = '{user}' and $1::uuid is not null"),
+        );
+        explained(&mut db, "the idle poll", &poll, account.id, |query, id| {
+            query.bind(id)
+        })
+        .await;
+    }
+    let claimed = plumbline::tasks::queue::claim(&mut db, busy.id, 20, true)
+        .await
+        .unwrap();
+    assert_eq!(claimed.len(), 20);
+    drop(db);
+    world.end().await;
+}

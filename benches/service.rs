@@ -1,4 +1,5 @@
-//! Figures of the service, printed: `cargo bench --bench service`. Nothing here passes or fails by time.
+//! Figures of the service, printed: `cargo bench --bench service`, or parts of it (`-- polls batches singles backlog
+//! answer`). Nothing here passes or fails by time.
 //!
 //! The service runs as its own process over a durable PostgreSQL (fsync on); this process plays the Web Connector, a
 //! QuickBooks that answers at once, and a Procore that takes everything. Only the time the service takes is counted.
@@ -71,30 +72,49 @@ async fn run() {
         cores(),
         !cfg!(debug_assertions)
     );
-    let idle = bench.service.rss();
-    println!("memory when idle                             {idle:>8.1} MB");
-    bench.polls(if quick { 2_000 } else { 10_000 }).await;
+    let wanted = |part: &str| {
+        let mut named = std::env::args()
+            .skip(1)
+            .filter(|arg| !arg.starts_with('-'))
+            .peekable();
+        named.peek().is_none() || named.any(|arg| arg == part)
+    };
     println!(
-        "memory after the polls                       {:>8.1} MB",
+        "memory when idle                             {:>8.1} MB",
         bench.service.rss()
     );
-    bench.drain(20, if quick { 2_000 } else { 10_000 }).await;
-    bench.drain(1, if quick { 300 } else { 2_000 }).await;
-    let mut per_task = Vec::new();
-    for queued in if quick {
-        vec![1_000, 10_000]
-    } else {
-        vec![1_000, 10_000, 100_000]
-    } {
-        per_task.push(bench.cost_with_backlog(queued).await);
+    if wanted("polls") {
+        bench.polls(if quick { 2_000 } else { 10_000 }).await;
+        println!(
+            "memory after the polls                       {:>8.1} MB",
+            bench.service.rss()
+        );
     }
-    println!(
-        "cost per task, largest backlog over 1,000        {:>6.2} ×",
-        per_task.last().copied().unwrap_or_default() / per_task.first().copied().unwrap_or(1.0)
-    );
-    bench
-        .large_answer(if quick { 1_000_000 } else { 10_000_000 })
-        .await;
+    if wanted("batches") {
+        bench.drain(20, if quick { 2_000 } else { 10_000 }).await;
+    }
+    if wanted("singles") {
+        bench.drain(1, if quick { 300 } else { 2_000 }).await;
+    }
+    if wanted("backlog") {
+        let mut per_task = Vec::new();
+        for queued in if quick {
+            vec![1_000, 10_000]
+        } else {
+            vec![1_000, 10_000, 100_000]
+        } {
+            per_task.push(bench.cost_with_backlog(queued).await);
+        }
+        println!(
+            "cost per task, largest backlog over 1,000        {:>6.2} ×",
+            per_task.last().copied().unwrap_or_default() / per_task.first().copied().unwrap_or(1.0)
+        );
+    }
+    if wanted("answer") {
+        bench
+            .large_answer(if quick { 1_000_000 } else { 10_000_000 })
+            .await;
+    }
     println!(
         "memory at the end                            {:>8.1} MB",
         bench.service.rss()
@@ -180,12 +200,15 @@ const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 async fn procore() -> String {
     use axum::{
         Json, Router,
-        routing::{get, patch, post},
+        routing::{get, post},
     };
     let router = Router::new()
         .route("/oauth/token", post(|| async { Json(serde_json::json!({"access_token": "t", "token_type": "bearer", "expires_in": 5400, "created_at": 1})) }))
-        .route("/{*path}", patch(|| async { Json(serde_json::json!({"entities": [], "errors": []})) }))
-        .route("/rest/{*path}", get(|| async { Json(serde_json::json!([])) }));
+        .route(
+            "/rest/{*path}",
+            get(|| async { Json(serde_json::json!([])) })
+                .patch(|| async { Json(serde_json::json!({"entities": [], "errors": []})) }),
+        );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a port");
@@ -237,12 +260,16 @@ impl Bench {
                 ..Settings::default()
             },
         };
-        store::insert(&self.db, &new).await.expect("a connection");
+        let mut transaction = self.db.begin().await.expect("a transaction");
+        store::insert(&mut *transaction, &new)
+            .await
+            .expect("a connection");
         sqlx::query("update connections set mirror_ready = true, erp_requests_polled_at = now() + interval '1 day' where id = $1")
             .bind(id)
-            .execute(&self.db)
+            .execute(&mut *transaction)
             .await
             .expect("an update");
+        transaction.commit().await.expect("a commit");
         account
     }
 
@@ -340,11 +367,26 @@ impl Bench {
         (client, between(&answer, "<string>", "</string>").to_owned())
     }
 
+    /// Waits until everything is in Procore, so that no part is measured in the wake of another.
+    async fn quiet(&self) {
+        loop {
+            let owed: i64 = sqlx::query_scalar("select count(*) from writebacks where status = 'pending'")
+                .fetch_one(&self.db)
+                .await
+                .expect("a count");
+            if owed == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Drains vendors; counts only the service's time.
     async fn drain(&self, batch: u16, count: i32) {
         let hash = passwords::hash(&SecretString::from(PASSWORD)).expect("a hash");
         let account = self.account(&hash, batch).await;
         self.queue_vendors(&account, count).await;
+        self.quiet().await;
         let (mut client, ticket) = self.session(&account).await;
         let (tasks, time) = drain(&mut client, &ticket, &account, count).await;
         println!(
@@ -359,6 +401,7 @@ impl Bench {
         let hash = passwords::hash(&SecretString::from(PASSWORD)).expect("a hash");
         let account = self.account(&hash, 20).await;
         self.queue_vendors(&account, queued).await;
+        self.quiet().await;
         let (mut client, ticket) = self.session(&account).await;
         let (tasks, time) = drain(&mut client, &ticket, &account, 1_000).await;
         let each = time.as_secs_f64() / f64::from(tasks);
@@ -434,6 +477,7 @@ async fn drain(client: &mut Client, ticket: &str, account: &Account, most: i32) 
         time += began.elapsed();
         first.clear();
         let (answer, count) = answer_vendors(&request);
+        assert!(count > 0, "no vendors in {request}");
         let began = Instant::now();
         let progress = client.receive_response(ticket, &answer).await;
         time += began.elapsed();

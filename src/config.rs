@@ -41,11 +41,11 @@ pub struct Storage {
     )]
     pub secret_key: Option<SecretString>,
 
-    /// Most connections to PostgreSQL.
+    /// Most connections to PostgreSQL, for each replica. More than twice its processors make it slower, not faster.
     #[arg(
         long,
         env = "PLUMBLINE_DATABASE_CONNECTIONS",
-        default_value_t = 20,
+        default_value_t = 10,
         value_name = "N",
         global = true
     )]

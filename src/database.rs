@@ -99,8 +99,13 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<
         .connect_with(
             options
                 .application_name("plumbline")
-                // Our statements are few and go by index; planning each of them anew costs as much as running it.
-                .options([("plan_cache_mode", "force_generic_plan")])
+                // Our statements are few and go by index; planning each of them anew costs as much as running it. A plan
+                // made while a table was empty must serve when it is full: no reading through where there is an index.
+                .options([
+                    ("plan_cache_mode", "force_generic_plan"),
+                    ("enable_seqscan", "off"),
+                    ("jit", "off"),
+                ])
                 .log_statements(tracing::log::LevelFilter::Trace)
                 .log_slow_statements(tracing::log::LevelFilter::Warn, std::time::Duration::from_secs(2)),
         )

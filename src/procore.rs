@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod cost_code_assignments;
+pub mod cost_types;
 pub mod deliver;
 pub mod erp_connection;
 pub mod erp_requests;

@@ -22,6 +22,7 @@ pub mod failure;
 pub mod imports;
 pub mod lookup;
 pub mod queue;
+pub mod traces;
 
 pub use any::AnyTask;
 pub use failure::{Failure, FailureCode};

@@ -4,6 +4,7 @@
 //! call delivered twice gets the same answer twice.
 
 pub mod answers;
+pub mod call;
 pub mod exchanges;
 pub mod guard;
 pub mod hresult;

@@ -52,6 +52,8 @@ pub enum Writeback {
         /// The codes, parents first.
         codes: Vec<CostCodeData>,
     },
+    /// The one cost type of QuickBooks Desktop's side, "Other".
+    CostTypes,
     /// Cost codes of a project whose cost type assignment is now in QuickBooks.
     CostTypeAssignments {
         /// The project.

@@ -137,6 +137,7 @@ fn has(message: &str, parts: &[&str]) {
 
 // ---- cost codes
 
+// COD-01, COD-06, MAP-01, QBD-48
 #[tokio::test]
 async fn cod_01_cod_06_map_01_qbd_48_twenty_codes_become_service_items_and_come_back_equal() {
     let stage = Stage::new().await;
@@ -444,6 +445,7 @@ async fn cod_08_a_code_that_was_never_sent_is_named() {
 
 // ---- projects
 
+// MAP-06, MAP-07, QBD-39
 #[tokio::test]
 async fn map_06_map_07_qbd_39_a_project_becomes_a_job_and_no_customer_changes() {
     let stage = Stage::new().await;
@@ -518,6 +520,7 @@ async fn map_06_map_07_qbd_39_a_project_becomes_a_job_and_no_customer_changes() 
 
 // ---- vendors
 
+// MAP-08, MAP-09, MAP-10, MAP-11, MAP-12, MAP-13, QBD-40
 #[tokio::test]
 async fn map_08_to_map_13_qbd_40_a_company_becomes_a_vendor_field_by_field() {
     let stage = Stage::new().await;
@@ -607,6 +610,7 @@ async fn map_08_to_map_13_qbd_40_a_company_becomes_a_vendor_field_by_field() {
     stage.end().await;
 }
 
+// MAP-09, COMP-11
 #[tokio::test]
 async fn map_09_comp_11_names_of_41_42_and_500_characters_and_what_quickbooks_cannot_hold() {
     let stage = Stage::new().await;
@@ -806,6 +810,7 @@ async fn comp_11_a_refresh_does_not_bring_quickbooks_replacements_back_into_proc
     stage.end().await;
 }
 
+// COMP-11, ADV-16
 #[tokio::test]
 async fn comp_11_adv_16_a_refresh_does_not_rename_companies_to_what_quickbooks_could_hold() {
     let stage = Stage::new().await;
@@ -921,6 +926,7 @@ async fn an_unknown_order_is_answered_and_holds_up_nothing() {
 
 // ---- commitments
 
+// QBD-43, MAP-22, MAP-26
 #[tokio::test]
 async fn qbd_43_map_22_map_26_both_kinds_of_commitment_become_purchase_orders_line_by_line() {
     let site = Site::new().await;
@@ -993,6 +999,7 @@ async fn qbd_43_map_22_map_26_both_kinds_of_commitment_become_purchase_orders_li
     site.stage.end().await;
 }
 
+// ADV-07, ADV-08, ADV-09
 #[tokio::test]
 async fn adv_07_adv_08_adv_09_the_purchase_order_number() {
     let site = Site::new().await;
@@ -1095,6 +1102,7 @@ async fn comp_12_a_locked_record_is_tried_again_without_a_click() {
 
 // ---- subcontractor invoices
 
+// MAP-20, MAP-21, MAP-22, MAP-23, MAP-24, MAP-25, MAP-26, MAP-29, MAP-30, MAP-31, MAP-32, ADV-18, ADV-19
 #[tokio::test]
 async fn map_20_to_map_32_adv_18_adv_19_an_invoice_becomes_a_bill_field_by_field() {
     let site = Site::new().await;
@@ -1206,6 +1214,7 @@ async fn map_20_to_map_32_adv_18_adv_19_an_invoice_becomes_a_bill_field_by_field
     site.stage.end().await;
 }
 
+// MAP-27, MAP-28, MAP-29
 #[tokio::test]
 async fn map_27_map_28_map_29_unit_lines_keep_their_amount_whatever_quantity_times_price_rounds_to() {
     let site = Site::new().await;
@@ -1258,6 +1267,7 @@ async fn map_27_map_28_map_29_unit_lines_keep_their_amount_whatever_quantity_tim
     site.stage.end().await;
 }
 
+// ADV-20, QBD-45
 #[tokio::test]
 async fn adv_20_qbd_45_without_retainage_item_or_commitment_an_invoice_is_refused() {
     let site = Site::on(
@@ -1327,6 +1337,7 @@ async fn adv_20_qbd_45_without_retainage_item_or_commitment_an_invoice_is_refuse
     site.stage.end().await;
 }
 
+// ADV-21, ADV-22
 #[tokio::test]
 async fn adv_21_adv_22_the_choice_of_a_retainage_item() {
     let site = Site::new().await;
@@ -1384,6 +1395,7 @@ async fn adv_21_adv_22_the_choice_of_a_retainage_item() {
     site.stage.end().await;
 }
 
+// MAP-25, MAP-33
 #[tokio::test]
 async fn map_25_map_33_totals_that_differ_and_negative_invoices_are_refused_with_the_figures() {
     let site = Site::new().await;

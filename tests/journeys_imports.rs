@@ -15,9 +15,10 @@ use plumbline::{
     clock::Clock,
     commands::settings,
     connections::store,
-    links::{self, ItemType, NewLink, ProcoreItem},
+    links::{ItemType, NewLink, ProcoreItem},
     mirror,
     procore::client::http_client,
+    tasks::traces::{self, Traces},
     workers::{clients::Clients, schedule::Schedule},
 };
 use rust_decimal::Decimal;
@@ -305,6 +306,7 @@ fn names(records: &[Value]) -> Vec<String> {
 
 // ── vendors ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+// ADV-16, ADV-17
 #[tokio::test]
 async fn adv_16_adv_17_linked_vendors_follow_only_with_the_setting_and_archived_ones_stay() {
     let stage = Journey::new().await;
@@ -530,6 +532,7 @@ async fn comp_42_3000_vendors_survive_a_break_in_the_middle() {
 
 // ── jobs, items, cost codes ───────────────────────────────────────────────────────────────────────────────────────
 
+// QBD-39, MAP-42
 #[tokio::test]
 async fn qbd_39_map_42_both_ways_to_integrate_a_job_and_customers_are_not_offered() {
     let stage = Journey::new().await;
@@ -625,6 +628,7 @@ async fn map_42_top_level_customers_are_offered_where_customers_are_jobs() {
     stage.end().await;
 }
 
+// ADV-18, ADV-21, ADV-22
 #[tokio::test]
 async fn adv_18_adv_21_adv_22_the_retainage_item() {
     let stage = Journey::new().await;
@@ -756,6 +760,14 @@ async fn sync_standard_cost_codes_brings_service_items_once_with_their_parents()
         );
         assert_eq!(codes[1]["name"], "Concrete & steel");
         assert_eq!(codes[1]["parent_id"], codes[0]["id"]);
+        // The same button asks for cost types: there is the one, "Other".
+        eventually("the cost type is there", async || {
+            let types = array(&stage.state().await, "line_item_types");
+            let synced: Vec<_> = types.iter().filter(|kind| !kind["origin_id"].is_null()).collect();
+            let other = matches!(synced[..], [other] if other["name"] == "Other" && other["code"] == "O");
+            other.then_some(())
+        })
+        .await;
     }
     let ids: Vec<i64> = array(&stage.state().await, "standard_cost_codes")
         .iter()
@@ -777,6 +789,7 @@ async fn sync_standard_cost_codes_brings_service_items_once_with_their_parents()
 
 // ── payments ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+// PAY-02, PAY-06, PAY-07, PAY-08, PAY-09, MAP-34, MAP-35, MAP-36, MAP-37, MAP-38, MAP-39
 #[tokio::test]
 async fn pay_02_pay_06_to_09_map_34_to_39_checks_and_cards_full_and_in_parts() {
     let stage = Journey::new().await;
@@ -854,6 +867,7 @@ async fn pay_02_pay_06_to_09_map_34_to_39_checks_and_cards_full_and_in_parts() {
     stage.end().await;
 }
 
+// COMP-18, MAP-39
 #[tokio::test]
 async fn comp_18_map_39_one_check_for_two_bills_gives_two_rows() {
     let stage = Journey::new().await;
@@ -925,6 +939,81 @@ async fn pay_10_a_voided_check_is_the_same_row_without_money() {
     stage.end().await;
 }
 
+// PAY-12, PAY-13, PAY-16, PAY-20
+#[tokio::test]
+async fn pay_12_pay_13_pay_16_pay_20_a_payment_counts_as_synced_once_procore_has_it_and_stays_whole() {
+    let stage = Journey::new().await;
+    stage.ready_for_payments().await;
+    let made = stage.invoices(&["500.00"]).await;
+    let check = stage
+        .pay(
+            &[(&made.bills[0], "500.00")],
+            json!({"method": "check", "ref_number": "9"}),
+        )
+        .await;
+    let fault = json!({"kind": "status", "status": 503, "method": "patch",
+        "path": stage.of_company("/invoice_payments/sync").replace("/control", "/rest/v1.0"), "times": 2});
+    stage.procore.post("/control/faults", &fault).await;
+    let before = stage.orders().await;
+    let pressed = stage
+        .make("/refresh", &json!({"what": "contract_payments"}))
+        .await;
+    stage.planned(before + 1).await;
+    // PAY-16: one press, one run; it waits, it runs, it is done.
+    let runs = async || -> Vec<String> {
+        sqlx::query_scalar("select status from tasks where subject = 'payments'")
+            .fetch_all(stage.world.db())
+            .await
+            .unwrap()
+    };
+    assert_eq!(runs().await, ["ready"]);
+    assert_eq!(text(&stage.run().await, "result"), "ok");
+    eventually("Procore has refused the payment", async || {
+        let tried: i64 =
+            sqlx::query_scalar("select count(*) from writebacks where attempts > 0 and status = 'pending'")
+                .fetch_one(stage.world.db())
+                .await
+                .unwrap();
+        (tried > 0).then_some(())
+    })
+    .await;
+    // PAY-20: read from QuickBooks, not yet in Procore: not done.
+    assert!(stage.issued().await.is_empty());
+    let open = array(&stage.state().await, "request_details");
+    let id = ids(&pressed["request_detail_ids"])[0];
+    let detail = open.iter().find(|detail| detail["id"] == id).unwrap();
+    assert_eq!(detail["status"], "in progress", "{detail}");
+    eventually("the payment is there", async || {
+        stage.pass(60).await;
+        (stage.issued().await.len() == 1).then_some(())
+    })
+    .await;
+    stage.succeed(&pressed).await;
+    assert_eq!(runs().await, ["done"]);
+    // PAY-12: with its third-party id a payment is locked for users; PAY-13: but for their attachments, which stay.
+    let row = stage.issued().await[0].clone();
+    assert!(!text(&row, "origin_id").is_empty(), "{row}");
+    let attachments = json!([{"name": "scan.pdf", "url": "https://example.com/scan.pdf"}]);
+    stage
+        .procore
+        .patch(
+            &stage.of_company(&format!("/payments/{}", row["id"])),
+            &json!({"attachments": attachments}),
+        )
+        .await;
+    stage.pass(5).await;
+    stage
+        .quickbooks
+        .post("/control/void", &json!({"txn_id": check}))
+        .await;
+    let messages = stage.refresh("contract_payments").await;
+    assert!(messages.contains("0 new, 1 changed"), "{messages}");
+    let after = &stage.issued().await[0];
+    assert_eq!((&after["attachments"], &after["id"]), (&attachments, &row["id"]));
+    assert_eq!(after["status"], "void");
+    stage.end().await;
+}
+
 #[tokio::test]
 async fn pay_15_a_deleted_payment_keeps_its_row_and_says_so() {
     let stage = Journey::new().await;
@@ -965,6 +1054,7 @@ async fn pay_15_a_deleted_payment_keeps_its_row_and_says_so() {
     stage.end().await;
 }
 
+// PAY-14, MAP-36
 #[tokio::test]
 async fn pay_14_map_36_a_payment_number_typed_in_procore_survives() {
     let stage = Journey::new().await;
@@ -1007,6 +1097,7 @@ async fn pay_14_map_36_a_payment_number_typed_in_procore_survives() {
     stage.end().await;
 }
 
+// PAY-11, PAY-18
 #[tokio::test]
 async fn pay_11_pay_18_older_payments_and_hand_entered_bills_are_left_alone() {
     let stage = Journey::new().await;
@@ -1254,9 +1345,17 @@ async fn map_37_a_reference_number_changed_in_quickbooks_follows_and_a_typed_pay
         edit_sequence: None,
         tell_procore: false,
     };
-    links::store::upsert(&mut db, stage.account.id, stage.world.clock.now(), &[link])
-        .await
-        .unwrap();
+    traces::store(
+        &mut db,
+        stage.account.id,
+        stage.world.clock.now(),
+        &Traces {
+            links: vec![link],
+            ..Traces::default()
+        },
+    )
+    .await
+    .unwrap();
     drop(db);
     let entered = (stage.world.clock.now() + TimeDelta::seconds(60)).format("%Y-%m-%dT%H:%M:%S+00:00");
     let check = |number: &str, minute: i64| {
@@ -1297,6 +1396,7 @@ async fn map_37_a_reference_number_changed_in_quickbooks_follows_and_a_typed_pay
     stage.end().await;
 }
 
+// PAY-01, MAP-40
 #[tokio::test]
 async fn pay_01_map_40_a_canadian_file_is_refused() {
     let stage = ByHand::new().await;
@@ -1401,6 +1501,7 @@ async fn pay_17_a_scheduled_run_brings_payments_without_a_click() {
     stage.end().await;
 }
 
+// PAY-21, COMP-22
 #[tokio::test]
 async fn pay_21_comp_22_a_silent_or_paused_connector_waits_and_then_finishes_in_order() {
     let stage = Journey::new().await;

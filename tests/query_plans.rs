@@ -124,7 +124,7 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
 
     let usual = statement(&["batch_limit, priority, seq from tasks", "candidates"]);
     let singled_out = statement(&["select id, state from tasks", "batch_limit = $3", "skip locked"]);
-    let ready = statement(&["ready!", "select (select true from tasks"]);
+    let answered = statement(&["update exchanges set state = 'answered'", "returned = case"]);
     let poll = statement(&["has_work!"]);
     for account in [&busy, &idle] {
         explained(&mut db, "the usual batch", &usual, account.id, |query, id| {
@@ -139,13 +139,21 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
             |query, id| query.bind(id).bind("write").bind(5_i16).bind(5_i64),
         )
         .await;
-        explained(
-            &mut db,
-            "whether anything is ready",
-            &ready,
-            account.id,
-            |query, id| query.bind(id).bind(true),
-        )
+        explained(&mut db, "an answer", &answered, account.id, |query, id| {
+            query
+                .bind(Uuid::nil())
+                .bind(chrono::Utc::now())
+                .bind("<QBXML/>")
+                .bind(0_i32)
+                .bind("13.0")
+                .bind("right")
+                .bind(0_i32)
+                .bind(None::<String>)
+                .bind(Uuid::nil())
+                .bind(id)
+                .bind(true)
+                .bind(100_i32)
+        })
         .await;
         let user = account.user.clone();
         let poll = poll.replace(
@@ -161,6 +169,78 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
         .await
         .unwrap();
     assert_eq!(claimed.len(), 20);
+    drop(db);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn plans_made_while_a_table_is_empty_still_find_their_rows_when_it_is_full() {
+    let world = World::new().await;
+    let account = world.connect(NOWHERE, 9).await;
+    let mut db = world.db().acquire().await.unwrap();
+    let id = account.id;
+    let nobody = Uuid::nil();
+    let queries = [
+        (
+            "facts",
+            "uuid, text[], text[], text[], text[], bigint[], text[]",
+            statement(&["holder", "by_name.*", "by_record.*"]),
+            format!(
+                "'{id}', '{{v 4711}}', '{{v 4711}}', '{{L-4712}}', '{{vendor}}', '{{4711}}', '{{L-4712}}'"
+            ),
+        ),
+        (
+            "refusals",
+            "uuid[]",
+            statement(&["status = 'refused' order by id"]),
+            format!("'{{{nobody}}}'"),
+        ),
+    ];
+    for (name, types, sql, values) in &queries {
+        let prepare = format!("prepare {name}({types}) as {sql}");
+        sqlx::raw_sql(AssertSqlSafe(prepare))
+            .execute(&mut *db)
+            .await
+            .unwrap();
+        let first = format!("execute {name}({values})");
+        sqlx::raw_sql(AssertSqlSafe(first))
+            .execute(&mut *db)
+            .await
+            .unwrap();
+    }
+    // In one statement, so that nobody takes statistics meanwhile.
+    let fill = format!(
+        "with vendors as (
+             insert into mirror_records (connection_id, kind, list_id, name, full_name, name_key, is_active, data, seen_at)
+             select '{id}', kind, 'L-' || n, 'V ' || n, 'V ' || n, 'v ' || n, true, '{{}}', now()
+             from generate_series(1, 5000) n, unnest('{{vendor, item}}'::text[]) kind
+         ), linked as (
+             insert into links (connection_id, item_type, item_id, origin_id, quickbooks_id, linked_at)
+             select '{id}', 'vendor', n, 'L-' || n, 'L-' || n, now() from generate_series(1, 5000) n
+         )
+         insert into writebacks (connection_id, task_id, lane, call, status, not_before, created_at, finished_at)
+         select '{id}', gen_random_uuid(), 'vendor:' || n, '{{}}', 'done', now(), now(), now() from generate_series(1, 5000) n"
+    );
+    sqlx::raw_sql(AssertSqlSafe(fill))
+        .execute(&mut *db)
+        .await
+        .unwrap();
+    for (name, _, _, values) in &queries {
+        let explain = format!("explain (analyze, timing off, format json) execute {name}({values})");
+        let row = sqlx::query(AssertSqlSafe(explain))
+            .fetch_one(&mut *db)
+            .await
+            .unwrap();
+        let plan: Value = row.get(0);
+        let (mut scans, mut most) = (Vec::new(), (0.0, String::new()));
+        walk(&plan[0]["Plan"], &mut scans, &mut most);
+        assert!(
+            most.0 <= MOST_ROWS,
+            "{name}: {} reads {} rows\n{plan:#}",
+            most.1,
+            most.0
+        );
+    }
     drop(db);
     world.end().await;
 }

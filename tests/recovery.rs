@@ -10,10 +10,15 @@ mod support;
 
 use plumbline::{
     connections::{braced, store},
-    links::{self, ItemType, NewLink, ProcoreItem},
-    tasks::{exports::vendor::VendorExport, queue},
+    links::{ItemType, NewLink, ProcoreItem},
+    tasks::{
+        exports::vendor::VendorExport,
+        imports::vendors::VendorsImport,
+        queue,
+        traces::{self, Traces},
+    },
 };
-use support::world::{Account, Hand, World, between, hcp, hcp_of, task, vendors_added};
+use support::world::{Account, Hand, World, between, eventually, hcp, hcp_of, task, vendors_added};
 use uuid::Uuid;
 
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -92,6 +97,71 @@ async fn an_answer_that_comes_again_after_the_next_exchange_is_not_taken_for_its
             .await
             .unwrap();
     assert_eq!(linked.len(), 2, "each has its own vendor");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_another_sees_what_that_one_stored() {
+    let (world, account, hand) = world().await;
+    let ids = world.enqueue(&account, &[task("vendor:1", vendor(1, "A"))]).await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    let mut first = world.db().begin().await.unwrap();
+    sqlx::query("update update_sessions set last_call_at = now() where connection_id = $1")
+        .bind(account.id)
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    let second = tokio::spawn({
+        let (hand, ticket) = (Hand::new(&world.url), ticket.clone());
+        let answer = vendors_added(&request);
+        async move { hand.receive(&ticket, &answer).await }
+    });
+    eventually("the second call waits", async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock' and query like '%update_sessions%'",
+        )
+        .fetch_one(world.db())
+        .await
+        .unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
+    sqlx::query("update exchanges set state = 'answered', returned = 77, answered_at = now() where connection_id = $1")
+        .bind(account.id)
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    first.commit().await.unwrap();
+    assert_eq!(second.await.unwrap(), 77, "the first call's number");
+    assert_eq!(world.task(ids[0]).await.0, "asked", "nothing is done twice");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_question_that_only_gets_answers_to_another_waits_for_the_next_session() {
+    let (world, account, hand) = world().await;
+    let ids = world
+        .enqueue(&account, &[task("vendors", VendorsImport::new())])
+        .await;
+    let ticket = hand.session(&account).await;
+    let mut request = hand.send(&ticket, &hcp(account.file_id)).await;
+    let stray = r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs><VendorQueryRs requestID="00000000.0" statusCode="1" statusSeverity="Info" statusMessage="none" /></QBXMLMsgsRs></QBXML>"#;
+    let mut asked = 0;
+    while request.contains("QueryRq requestID") && !request.contains("HostQueryRq") {
+        asked += 1;
+        assert!(asked < 20, "the same question for ever");
+        hand.receive(&ticket, stray).await;
+        request = hand.send(&ticket, "").await;
+    }
+    let (status, _, said) = world.task(ids[0]).await;
+    assert_eq!(status, "later", "{asked} times; then {request}");
+    assert!(said.contains("answered something else"), "{said}");
+    hand.close(&ticket).await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    assert_eq!(world.task(ids[0]).await.0, "asked", "{request}");
     world.end().await;
 }
 
@@ -183,9 +253,17 @@ async fn what_waited_for_a_failed_export_goes_when_the_record_is_linked_by_hand(
         tell_procore: false,
     };
     let mut db = world.db().acquire().await.unwrap();
-    links::store::upsert(&mut db, account.id, world.clock.now(), &[link])
-        .await
-        .unwrap();
+    traces::store(
+        &mut db,
+        account.id,
+        world.clock.now(),
+        &Traces {
+            links: vec![link],
+            ..Traces::default()
+        },
+    )
+    .await
+    .unwrap();
     queue::free_linked(&mut db, account.id).await.unwrap();
     drop(db);
     assert_eq!(world.task(ids[1]).await.0, "ready");

@@ -14,6 +14,7 @@ use crate::{
         store,
     },
     mirror,
+    tasks::{Wants, lookup},
 };
 
 /// What can be done with settings.
@@ -169,8 +170,13 @@ async fn check(
     if before.retainage_item_list_id.as_ref() == Some(item) {
         return Ok(());
     }
-    let found = mirror::store::items(db, id, &[], std::slice::from_ref(item)).await?;
-    let Some(found) = found.first() else {
+    let wants = Wants {
+        item_ids: vec![item.clone()],
+        linked_ids: vec![item.clone()],
+        ..Wants::default()
+    };
+    let known = lookup::look_up(db, id, [wants]).await?;
+    let Some(found) = known.items.first() else {
         bail!(
             "QuickBooks has no item with ListID {item}; `plumbline settings retainage-items` lists what can be chosen"
         );
@@ -185,8 +191,7 @@ async fn check(
         );
     }
     // ADV-22
-    let linked = crate::links::store::find(db, id, &[], std::slice::from_ref(item)).await?;
-    if let Some(link) = linked.first() {
+    if let Some(link) = known.links.first() {
         bail!(
             "{} is linked to a cost code ({}); retainage must have an item of its own",
             found.full_name,

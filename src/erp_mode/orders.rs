@@ -20,7 +20,7 @@ use crate::{
         },
         queue::NewTask,
     },
-    writebacks::DetailRef,
+    writebacks::{DetailRef, Writeback},
 };
 
 mod amounts;
@@ -94,6 +94,8 @@ pub struct Plan {
     pub links: Vec<NewLink>,
     /// Links Procore told us are gone.
     pub unlinks: Vec<ProcoreItem>,
+    /// Calls that are owed to Procore whatever QuickBooks says.
+    pub writebacks: Vec<Writeback>,
     /// Procore asks for our metadata document.
     pub send_metadata: bool,
 }
@@ -165,6 +167,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             plan.unlinks
                 .push(ProcoreItem::new(ItemType::Requisition, requisition_id));
         }
+        ErpEvent::SyncStandardCategories => plan.writebacks.push(Writeback::CostTypes),
         ErpEvent::SyncMetadata => plan.send_metadata = true,
         ErpEvent::NothingToDo { .. } => {}
         ErpEvent::Unknown {

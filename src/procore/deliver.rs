@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     client::ProcoreClient,
-    cost_code_assignments,
+    cost_code_assignments, cost_types,
     error::{ErrorKind, ProcoreError},
     external_data, invoice_payments,
     request_details::{self, Closing},
@@ -67,6 +67,7 @@ impl DeliveryError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     ExternalData,
+    CostTypes,
     StandardCostCodes,
     UpdateVendors,
     StageVendors,
@@ -129,6 +130,7 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::UpdateVendors { .. } => Kind::UpdateVendors,
         Writeback::StageJobs { .. } => Kind::StageJobs,
         Writeback::StandardCostCodes { .. } => Kind::StandardCostCodes,
+        Writeback::CostTypes => Kind::CostTypes,
         Writeback::CostTypeAssignments { .. } => Kind::CostTypeAssignments,
         Writeback::InvoicePayments { .. } => Kind::InvoicePayments,
     }
@@ -162,6 +164,7 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
             .iter()
             .map(|code| format!("code:{}", code.origin_id))
             .collect(),
+        Writeback::CostTypes => vec!["cost types".to_owned()],
         Writeback::CostTypeAssignments { project_id, .. } => {
             vec![format!("cost types of project:{project_id}")]
         }
@@ -264,6 +267,12 @@ async fn carry_out(
             let parts = last_of_each(parts, |payment| payment.origin_id.clone());
             let payments: Vec<_> = parts.iter().map(|part| part.1).collect();
             tally(&mut sums, &parts, invoice_payments::put(client, &payments).await);
+        }
+        Kind::CostTypes => {
+            let synced = cost_types::put(client).await;
+            for (sum, result) in sums.iter_mut().zip(synced.results) {
+                sum.add("cost type Other", result);
+            }
         }
         Kind::CostTypeAssignments => assignments(client, &batch, &mut sums).await,
         Kind::StandardCostCodes => codes(client, &batch, &mut sums).await,

@@ -99,11 +99,17 @@ impl ErrorKind {
             Self::TooLarge => "Procore found the request too large.",
             Self::Invalid => "Procore refused the content.",
             Self::RateLimited => {
-                "Procore's limit of requests is used up for the moment. It is tried again by itself."
+                "Procore's limit of requests is used up for the moment. Try again later; the running service does so by itself."
             }
-            Self::Unavailable => "Procore is not available at the moment. It is tried again by itself.",
-            Self::Timeout => "Procore did not answer in time. It is tried again by itself.",
-            Self::Unreachable => "Procore cannot be reached. It is tried again by itself.",
+            Self::Unavailable => {
+                "Procore is not available at the moment. Try again later; the running service does so by itself."
+            }
+            Self::Timeout => {
+                "Procore did not answer in time. Try again later; the running service does so by itself."
+            }
+            Self::Unreachable => {
+                "Procore cannot be reached. Try again later; the running service does so by itself."
+            }
             Self::Unreadable => "Procore's answer could not be read.",
         }
     }

@@ -99,8 +99,10 @@ pub enum ErpEvent {
     CreateVendorInProcore(LinkedRecord),
     /// A staged job was imported.
     CreateJobInProcore(LinkedRecord),
-    /// Nothing is to be done and nobody waits: something was imported that this build does not offer, cost types are
-    /// asked for (QuickBooks has none), or Procore reminds of job costs.
+    /// Read cost types. It carries no request detail.
+    SyncStandardCategories,
+    /// Nothing is to be done and nobody waits: something was imported that this build does not offer, or Procore reminds
+    /// of job costs.
     NothingToDo {
         /// The request's name.
         request_name: String,
@@ -196,7 +198,8 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             requisition_id: data.field("requisition_id").id()?,
         },
         "sync_metadata" => ErpEvent::SyncMetadata,
-        name @ ("sync_standard_categories" | "sync_single_job" | "sync_sub_job") => ErpEvent::NothingToDo {
+        "sync_standard_categories" => ErpEvent::SyncStandardCategories,
+        name @ ("sync_single_job" | "sync_sub_job") => ErpEvent::NothingToDo {
             request_name: name.to_owned(),
         },
         name if name.starts_with("create_") && name.ends_with("_in_procore") => ErpEvent::NothingToDo {
@@ -493,6 +496,7 @@ mod tests {
                 "sync_contract_payments",
                 "sync_jobs",
                 "sync_metadata",
+                "sync_standard_categories",
                 "sync_standard_cost_codes",
                 "sync_vendors",
                 "unlink_standard_cost_codes",

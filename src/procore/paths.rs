@@ -58,6 +58,12 @@ pub const STANDARD_COST_CODES: &str = "/rest/v1.0/standard_cost_codes";
 /// Standard cost codes of a list, written.
 pub const STANDARD_COST_CODES_SYNC: &str = "/rest/v1.0/standard_cost_codes/sync";
 
+/// Cost types of the company.
+pub const LINE_ITEM_TYPES: &str = "/rest/v1.0/line_item_types";
+
+/// Cost types of the company, written.
+pub const LINE_ITEM_TYPES_SYNC: &str = "/rest/v1.0/line_item_types/sync";
+
 /// Pairs of cost code and cost type of a project.
 pub const COST_CODE_LINE_ITEM_TYPES_SYNC: &str = "/rest/v1.0/cost_code_line_item_types/sync";
 

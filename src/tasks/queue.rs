@@ -4,11 +4,15 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize as _;
 use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{AnyTask, Effects, Failure, FailureCode, Outcome, Turn};
+use super::{
+    AnyTask, Effects, Failure, FailureCode, Outcome, Turn,
+    traces::{self, Traces},
+};
 use crate::writebacks::{DetailRef, Writeback};
 use crate::{links, mirror, payments, qbxml::Access, writebacks};
 
@@ -106,7 +110,9 @@ pub async fn enqueue(
                    union all
                    select $1::uuid, id, kind from missing
                    on conflict do nothing
-                   returning 1
+                   returning needs_task_id
+               ), needed_now as (
+                   update tasks set needed = true where id in (select needs_task_id from edges) and not needed
                )
                update tasks set blockers = n, status = 'waiting'
                from (select count(*)::integer as n from edges) counted
@@ -218,23 +224,19 @@ pub async fn claim(
         .collect())
 }
 
-/// Loads tasks that are part of an exchange, in the order of `ids`.
-pub async fn load(db: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Claimed>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "select id, state from tasks where id = any($1) and status = 'asked'",
-        ids
-    )
-    .fetch_all(db)
-    .await?;
-    let mut by_id: HashMap<Uuid, Value> = rows.into_iter().map(|row| (row.id, row.state)).collect();
-    Ok(ids
-        .iter()
-        .filter_map(|id| by_id.remove(id).map(|state| (*id, state)))
-        .map(|(id, state)| Claimed {
-            id,
-            task: serde_json::from_value(state).map_err(|error| error.to_string()),
+/// States of tasks, by their ids.
+pub type States = HashMap<Uuid, Value>;
+
+/// The tasks of an exchange, in the order of `ids`, from the states they asked from.
+pub fn claimed(ids: &[Uuid], states: &States) -> Vec<Claimed> {
+    ids.iter()
+        .filter_map(|id| {
+            Some(Claimed {
+                id: *id,
+                task: AnyTask::deserialize(states.get(id)?).map_err(|error| error.to_string()),
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Puts tasks whose exchange came to nothing back into the queue.
@@ -333,26 +335,6 @@ pub async fn wake_later(db: &mut PgConnection, connection_id: Uuid) -> Result<()
     Ok(())
 }
 
-/// Whether anything could be handed out now.
-pub async fn has_ready(
-    db: &mut PgConnection,
-    connection_id: Uuid,
-    writes_allowed: bool,
-) -> Result<bool, sqlx::Error> {
-    // In the order of the claim: a bare `exists` lets the planner read the table in the hope of an early find.
-    sqlx::query_scalar!(
-        r#"select (select true from tasks
-                   where connection_id = $1 and access = 'read' and status = 'ready' order by priority, seq limit 1) is true
-               or $2 and (select true from tasks
-                   where connection_id = $1 and access = 'write' and status = 'ready' order by priority, seq limit 1) is true
-               as "ready!""#,
-        connection_id,
-        writes_allowed,
-    )
-    .fetch_one(db)
-    .await
-}
-
 /// What a batch of turns left behind.
 #[derive(Debug, Default)]
 pub struct Settled {
@@ -444,7 +426,11 @@ pub async fn settle(
                as given(id, state, status, access, reason, failure_code, status_code, messages, finished)
            where tasks.id = given.id
            returning tasks.id, tasks.kind, tasks.subject, tasks.status, tasks.detail as "detail: Json<DetailRef>",
-               tasks.messages as "messages: Json<Vec<String>>", tasks.created_at"#,
+               tasks.messages as "messages: Json<Vec<String>>", tasks.created_at,
+               -- Somebody waits for it, or for an earlier one of its subject that failed.
+               tasks.needed or exists (select from tasks failed
+                   where failed.connection_id = tasks.connection_id and failed.subject = tasks.subject
+                       and failed.status = 'failed' and failed.needed) as "needed!""#,
         &rows.id,
         &rows.state as &[Option<Value>],
         &rows.status as &[&str],
@@ -474,10 +460,8 @@ pub async fn settle(
         .filter_map(|(id, code)| Some((by_id.get(&id)?.kind.clone(), code.as_str())))
         .collect();
 
-    let mut owed: Vec<writebacks::store::NewWriteback> = Vec::new();
-    let mut new_links = Vec::new();
+    let mut traces = Traces::default();
     let mut unlinked = Vec::new();
-    let mut mirrored = Vec::new();
     let mut paid = Vec::new();
     for (id, done) in effects {
         let Some(row) = by_id.get(&id) else { continue };
@@ -488,12 +472,12 @@ pub async fn settle(
         };
         let entries = links::external_data(&done.links, &done.unlinked);
         if !entries.is_empty() {
-            owed.push(lane(Writeback::ExternalData { entries }));
+            traces.owed.push(lane(Writeback::ExternalData { entries }));
         }
-        owed.extend(done.writebacks.into_iter().map(lane));
-        new_links.extend(done.links);
+        traces.owed.extend(done.writebacks.into_iter().map(lane));
+        traces.links.extend(done.links);
         unlinked.extend(done.unlinked);
-        mirrored.extend(done.mirror);
+        traces.mirrored.extend(done.mirror);
         paid.extend(done.payments);
         for (kind, watermark) in done.mirrored {
             mirror::store::list_read(db, connection_id, kind, watermark.as_deref(), row.created_at, now)
@@ -507,7 +491,7 @@ pub async fn settle(
         settled.ended += 1;
         let Some(row) = by_id.get(id) else { continue };
         if let Some(Json(detail)) = row.detail {
-            owed.push(writebacks::store::NewWriteback {
+            traces.owed.push(writebacks::store::NewWriteback {
                 task_id: Some(*id),
                 lane: row.subject.clone(),
                 call: Writeback::CloseDetail {
@@ -518,12 +502,11 @@ pub async fn settle(
             });
         }
     }
-    links::store::upsert(db, connection_id, now, &new_links).await?;
+    settled.owes_procore = !traces.owed.is_empty();
+    traces::store(db, connection_id, now, &traces).await?;
     links::store::remove(db, connection_id, &unlinked).await?;
-    mirror::store::upsert(db, connection_id, now, &mirrored).await?;
     payments::store::upsert(db, connection_id, now, &paid).await?;
-    settled.owes_procore = !owed.is_empty();
-    writebacks::store::add(db, connection_id, now, &owed).await?;
+    endings.retain(|(id, _)| by_id.get(id).is_some_and(|row| row.needed));
     if !endings.is_empty() {
         release(db, connection_id, &endings).await?;
     }

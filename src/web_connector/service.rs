@@ -12,8 +12,8 @@ use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
-    answers,
-    exchanges::{self, NewExchange, Purpose},
+    answers, call,
+    exchanges::{self, NewExchange, Purpose, Returned},
     guard,
     hresult::{self, Meaning},
     progress,
@@ -37,7 +37,8 @@ use crate::{
 
 /// Batches that may end without a question to QuickBooks before a call gives QuickBooks something harmless to do.
 const MOST_SILENT_BATCHES: usize = 200;
-/// A write whose answer cannot be read is asked again this often; then its outcome is looked up.
+/// A message set whose answer does not come or cannot be read is handed out this often; then the outcome of a write is
+/// looked up, and a read waits for the next session.
 const MOST_HAND_OUTS: i32 = 5;
 /// A read on which QuickBooks throws is tried this often as it is; QuickBooks may just be closed.
 const READ_PATIENCE: i32 = 5;
@@ -236,7 +237,7 @@ impl WebConnector {
     async fn send_once(&self, ticket: &Ticket, shown: &Shown, care: Care) -> Result<String, ServiceError> {
         let now = self.clock.now();
         let mut transaction = self.db.begin().await?;
-        let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
+        let Some((mut session, open)) = call::lock(&mut transaction, ticket).await? else {
             return Ok(String::new());
         };
         session.care = care;
@@ -250,8 +251,11 @@ impl WebConnector {
         }
         let xml = match session.file {
             FileState::Wrong => String::new(),
-            FileState::Unknown => self.ask_identity(&mut transaction, &session, now).await?,
-            FileState::Right => self.next_exchange(&mut transaction, &mut session, now).await?,
+            FileState::Unknown => self.ask_identity(&mut transaction, &session, open, now).await?,
+            FileState::Right => {
+                self.next_exchange(&mut transaction, &mut session, open, now)
+                    .await?
+            }
         };
         if session.kept == Kept::NotYet {
             sessions::save(&mut transaction, &session, now).await?;
@@ -294,9 +298,10 @@ impl WebConnector {
         &self,
         db: &mut PgConnection,
         session: &Session,
+        open: Option<exchanges::Open>,
         now: DateTime<Utc>,
     ) -> Result<String, ServiceError> {
-        if let Some(open) = exchanges::open(db, session.connection_id).await?
+        if let Some(open) = open
             && open.purpose == Purpose::Identity
             && open.session_id == session.id
         {
@@ -336,12 +341,15 @@ impl WebConnector {
         &self,
         db: &mut PgConnection,
         session: &mut Session,
+        open: Option<exchanges::Open>,
         now: DateTime<Utc>,
     ) -> Result<String, ServiceError> {
-        if let Some(open) = exchanges::open(db, session.connection_id).await? {
+        if let Some(open) = open {
             let ours = open.session_id == session.id && !open.in_doubt;
             if open.writes && open.in_doubt && open.times_handed_out >= MOST_HAND_OUTS {
                 self.look_up_outcome(db, session, &open, now).await?;
+            } else if ours && !open.writes && open.times_handed_out >= MOST_HAND_OUTS {
+                self.give_up_question(db, session, &open, now).await?;
             } else if ours || open.writes {
                 // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
                 return Ok(exchanges::hand_out_again(db, open.id, session.id, now).await?);
@@ -359,6 +367,35 @@ impl WebConnector {
         self.store_side_exchange(db, session, now, Purpose::Idle, &xml)
             .await?;
         Ok(xml)
+    }
+
+    /// A question that was handed out again and again in this session and got answers to something else: its tasks wait
+    /// for the next session.
+    async fn give_up_question(
+        &self,
+        db: &mut PgConnection,
+        session: &mut Session,
+        open: &exchanges::Open,
+        now: DateTime<Utc>,
+    ) -> Result<(), ServiceError> {
+        exchanges::abandon(db, open.id, now, None, None).await?;
+        let turns = queue::claimed(&open.task_ids, &open.states)
+            .into_iter()
+            .map(|claimed| {
+                let turn = match claimed.task {
+                    Ok(task) => Turn::Later(
+                        task,
+                        format!(
+                            "QuickBooks was asked {} times and answered something else. It is asked again in the next update.",
+                            open.times_handed_out
+                        ),
+                    ),
+                    Err(error) => queue::unreadable_state(&error),
+                };
+                (claimed.id, turn)
+            })
+            .collect();
+        self.settle(db, session, now, turns).await
     }
 
     /// A write that was handed out again and again without an answer: its outcome is looked up by queries, and what must
@@ -510,11 +547,10 @@ impl WebConnector {
     ) -> Result<i32, ServiceError> {
         let now = self.clock.now();
         let mut transaction = self.db.begin().await?;
-        let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
+        let Some((mut session, open)) = call::lock(&mut transaction, ticket).await? else {
             return Ok(-1);
         };
         session.care = care;
-        let open = exchanges::open(&mut transaction, session.connection_id).await?;
         let answered_id = message_set_id(document);
         // A write is known by its id, also in a late answer of a session that was taken over; anything else must be
         // what this session was handed last.
@@ -579,18 +615,19 @@ impl WebConnector {
                     }
                 }
                 let returned = if session.file == FileState::Wrong || session.ended {
-                    -1
+                    Returned::always(-1)
                 } else {
-                    let writes = mirror_ready(&mut transaction, &session).await?;
-                    let left = !session.paused
-                        && queue::has_ready(&mut transaction, session.connection_id, writes).await?;
                     // After the question about the company file, the exchange in doubt is still to come.
                     let in_doubt = open.purpose == Purpose::Identity
                         && exchanges::has_work_in_doubt(&mut transaction, session.connection_id).await?;
-                    progress::percent(session.work_expected, session.work_done, left || in_doubt)
+                    let percent = |left| progress::percent(session.work_expected, session.work_done, left);
+                    Returned {
+                        ready: percent(in_doubt || !session.paused),
+                        none_ready: percent(in_doubt),
+                        writes_allowed: mirror_ready(&mut transaction, &session).await?,
+                    }
                 };
-                exchanges::answered(&mut transaction, open.id, now, document, returned, &session).await?;
-                returned
+                exchanges::answered(&mut transaction, open.id, now, document, returned, &session).await?
             }
         };
         transaction.commit().await?;
@@ -606,7 +643,7 @@ impl WebConnector {
         open: &exchanges::Open,
         answer: qbxml::MessageSetAnswer,
     ) -> Result<Vec<(Uuid, Turn<AnyTask>)>, ServiceError> {
-        let tasks = queue::load(db, &open.task_ids).await?;
+        let tasks = queue::claimed(&open.task_ids, &open.states);
         let wants = tasks
             .iter()
             .filter_map(|claimed| claimed.task.as_ref().ok())
@@ -710,7 +747,7 @@ impl WebConnector {
         session.last_error = Some(format!(
             "QuickBooks' answer could not be read ({error}). It is kept; the next update asks again."
         ));
-        exchanges::answered(db, open.id, now, document, -1, session).await?;
+        exchanges::answered(db, open.id, now, document, Returned::always(-1), session).await?;
         if open.writes && hand_outs(db, open.id).await? < MOST_HAND_OUTS {
             exchanges::doubt(db, open.id, ("", "unreadable answer"), -1).await?;
         } else if open.writes {
@@ -759,12 +796,10 @@ impl WebConnector {
     async fn receive_hresult(&self, ticket: &Ticket, code: &str, message: &str) -> Result<i32, ServiceError> {
         let now = self.clock.now();
         let mut transaction = self.db.begin().await?;
-        let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
+        let Some((mut session, open)) = call::lock(&mut transaction, ticket).await? else {
             return Ok(-1);
         };
-        let open = exchanges::open(&mut transaction, session.connection_id)
-            .await?
-            .filter(|open| open.session_id == session.id && !open.in_doubt);
+        let open = open.filter(|open| open.session_id == session.id && !open.in_doubt);
         let Some(open) = open else {
             return Ok(exchanges::last_returned(&mut transaction, session.id)
                 .await?
@@ -843,8 +878,9 @@ impl WebConnector {
     /// a write is in doubt, and the next session learns from QuickBooks' store what became of it.
     pub async fn answer_too_large(&self, ticket: &str, limit: usize) -> Result<i32, ServiceError> {
         let now = self.clock.now();
+        let ticket = Ticket::given(ticket);
         let mut transaction = self.db.begin().await?;
-        let Some(mut session) = sessions::lock(&mut transaction, &Ticket::given(ticket)).await? else {
+        let Some((mut session, open)) = call::lock(&mut transaction, &ticket).await? else {
             return Ok(-1);
         };
         let words = format!(
@@ -852,9 +888,7 @@ impl WebConnector {
              (`plumbline settings set … page_size=100`) or raise PLUMBLINE_BODY_LIMIT.",
             limit / (1024 * 1024)
         );
-        let open = exchanges::open(&mut transaction, session.connection_id)
-            .await?
-            .filter(|open| open.session_id == session.id);
+        let open = open.filter(|open| open.session_id == session.id);
         if let Some(open) = open {
             if open.writes {
                 exchanges::doubt(&mut transaction, open.id, ("", "answer too large"), -1).await?;
@@ -887,7 +921,7 @@ impl WebConnector {
         let now = self.clock.now();
         let words = hresult::explain(code, message);
         let mut transaction = self.db.begin().await?;
-        let Some(mut session) = sessions::lock(&mut transaction, ticket).await? else {
+        let Some((mut session, _)) = call::lock(&mut transaction, ticket).await? else {
             return Ok(Reply::from("done"));
         };
         // We may have asked for a path that is no longer right: once, take whatever file is open. The guard decides.
@@ -907,7 +941,9 @@ impl WebConnector {
 
     async fn last_error(&self, ticket: &Ticket) -> Result<String, ServiceError> {
         let mut connection = self.db.acquire().await?;
-        let session = sessions::lock(&mut connection, ticket).await?;
+        let session = call::lock(&mut connection, ticket)
+            .await?
+            .map(|(session, _)| session);
         Ok(match session {
             None => "This update session is not known here (any more). Run the update again.".to_owned(),
             Some(Session { ended: true, last_error: None, .. }) => {

@@ -38,7 +38,8 @@ impl Ticket {
         &self.0
     }
 
-    fn hash(&self) -> Vec<u8> {
+    /// What is stored of it.
+    pub(super) fn hash(&self) -> Vec<u8> {
         secrets::sha256(self.0.as_bytes()).to_vec()
     }
 }
@@ -208,53 +209,15 @@ impl FileState {
             Self::Wrong => "wrong",
         }
     }
-}
 
-/// Finds a session by its ticket and locks it: two calls of one session never run at once.
-pub async fn lock(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Session>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"select s.id, s.connection_id, s.qbxml_version, s.company_file as file, s.work_expected, s.work_done,
-               s.last_error, s.ended_at is not null as "ended!", c.name, c.paused_at is not null as "paused!",
-               c.mirror_ready, c.file_id, c.owner_id, c.expected_company_name, c.expected_company_file,
-               c.expected_country, c.company_file as "company_file: Json<CompanyFile>", c.settings as "settings: Json<Settings>",
-               (select e.message_set_id from exchanges e
-                where e.connection_id = s.connection_id and e.access = 'write' and e.state = 'answered'
-                order by e.answered_at desc limit 1) as last_write
-           from update_sessions s join connections c on c.id = s.connection_id
-           where s.ticket_sha256 = $1 for update of s"#,
-        ticket.hash(),
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| Session {
-        id: row.id,
-        connection_id: row.connection_id,
-        version: Version::parse(&row.qbxml_version).unwrap_or(Version::NEWEST),
-        file: match row.file.as_str() {
-            "right" => FileState::Right,
-            "wrong" => FileState::Wrong,
-            _ => FileState::Unknown,
-        },
-        work_expected: row.work_expected,
-        work_done: row.work_done,
-        last_error: row.last_error,
-        ended: row.ended,
-        connection_name: row.name,
-        paused: row.paused,
-        mirror_ready: row.mirror_ready,
-        file_id: row.file_id,
-        owner_id: row.owner_id,
-        expected: Expected {
-            company_name: row.expected_company_name,
-            company_file: row.expected_company_file,
-            country: row.expected_country,
-        },
-        company_file: row.company_file.0,
-        settings: row.settings.0,
-        care: Care::Usual,
-        kept: Kept::NotYet,
-        last_write: row.last_write.and_then(|id| MessageSetId::try_from(id).ok()),
-    }))
+    /// Reads the name in the database.
+    pub(super) fn parse(text: &str) -> Self {
+        match text {
+            "right" => Self::Right,
+            "wrong" => Self::Wrong,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// Stores what a call changed of its session.

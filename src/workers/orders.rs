@@ -27,7 +27,10 @@ use crate::{
         projects,
         requisitions::{self, RequisitionFacts},
     },
-    tasks::queue,
+    tasks::{
+        Wants, lookup, queue,
+        traces::{self, Traces},
+    },
     writebacks::{Writeback, store::NewWriteback},
 };
 
@@ -243,7 +246,11 @@ impl Orders {
             .filter_map(|order| order.job_origin_id.clone())
             .collect();
         let mut db = self.db.acquire().await?;
-        let links = links::store::find(&mut db, connection.id, &[], &jobs).await?;
+        let wants = Wants {
+            linked_ids: jobs,
+            ..Wants::default()
+        };
+        let links = lookup::look_up(&mut db, connection.id, [wants]).await?.links;
         drop(db);
         let mut facts = HashMap::new();
         for order in orders.iter().flatten() {
@@ -293,34 +300,38 @@ impl Orders {
             // It took too long, and another worker has it now.
             return Ok(());
         }
-        links::store::upsert(&mut transaction, id, now, &plan.links).await?;
+        let owe = |call| NewWriteback {
+            task_id: None,
+            lane: format!("order:{}", order.id),
+            call,
+        };
+        let mut traces = Traces {
+            links: plan.links,
+            owed: plan.writebacks.into_iter().map(owe).collect(),
+            ..Traces::default()
+        };
+        let mut problems = Vec::new();
+        for rejection in plan.rejections {
+            problems.extend(rejection.messages.clone());
+            if let Some(detail) = rejection.detail {
+                traces.owed.push(owe(Writeback::CloseDetail {
+                    detail,
+                    succeeded: false,
+                    messages: rejection.messages,
+                }));
+            }
+        }
+        traces::store(&mut transaction, id, now, &traces).await?;
         links::store::remove(&mut transaction, id, &plan.unlinks).await?;
         let tasks: Vec<queue::NewTask> = plan
             .tasks
             .into_iter()
             .map(|task| task.into_new_task(Some(order.id)))
             .collect();
-        if !plan.links.is_empty() {
+        if !traces.links.is_empty() {
             queue::free_linked(&mut transaction, id).await?;
         }
         queue::enqueue(&mut transaction, id, now, &tasks).await?;
-        let mut owed = Vec::new();
-        let mut problems = Vec::new();
-        for rejection in plan.rejections {
-            problems.extend(rejection.messages.clone());
-            if let Some(detail) = rejection.detail {
-                owed.push(NewWriteback {
-                    task_id: None,
-                    lane: format!("order:{}", order.id),
-                    call: Writeback::CloseDetail {
-                        detail,
-                        succeeded: false,
-                        messages: rejection.messages,
-                    },
-                });
-            }
-        }
-        crate::writebacks::store::add(&mut transaction, id, now, &owed).await?;
         let problem = (!problems.is_empty()).then(|| problems.join(" "));
         sqlx::query!(
             r#"update erp_requests set status = 'planned', request_name = $3, request_data = $4, planned_at = $5,

@@ -45,13 +45,27 @@ pub struct Outbox {
     pub clients: Clients,
 }
 
+/// What came of looking for work.
+enum Worked {
+    /// A whole batch: there is more.
+    Full,
+    /// Less than a batch: more of the same may be about to come.
+    Part,
+    /// Nothing was due.
+    Nothing,
+}
+
 impl Outbox {
     /// Works until told to stop.
     pub async fn run(self, bells: Bells, stop: CancellationToken) {
         loop {
             match self.once(&stop).await {
-                Ok(true) => bells.writebacks.notify_one(),
-                Ok(false) => {
+                Ok(Worked::Full) => bells.writebacks.notify_one(),
+                Ok(Worked::Part) => {
+                    bells.writebacks.notify_one();
+                    wake::pause(GATHER, &stop).await;
+                }
+                Ok(Worked::Nothing) => {
                     if !wake::wait(&bells.writebacks, TICK, &stop).await {
                         return;
                     }
@@ -72,8 +86,8 @@ impl Outbox {
         }
     }
 
-    /// One batch of one connection. `false`: nothing was due.
-    pub async fn once(&self, stop: &CancellationToken) -> Result<bool, sqlx::Error> {
+    /// One batch of one connection.
+    async fn once(&self, stop: &CancellationToken) -> Result<Worked, sqlx::Error> {
         let now = self.clock.now();
         let mut skipped: Vec<Uuid> = Vec::new();
         while let Some(id) = store::due_connection(&self.db, now, &skipped).await? {
@@ -88,13 +102,17 @@ impl Outbox {
             let fates = tokio::select! {
                 fates = self.carry_out(id, batch, now) => fates?,
                 () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
-                    ids.into_iter().map(|id| (id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
+                    ids.iter().map(|id| (*id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
                 }
             };
             store::settle(&self.db, self.clock.now(), lease, &fates).await?;
-            return Ok(true);
+            return Ok(if i64::try_from(ids.len()) == Ok(BATCH) {
+                Worked::Full
+            } else {
+                Worked::Part
+            });
         }
-        Ok(false)
+        Ok(Worked::Nothing)
     }
 
     async fn carry_out(

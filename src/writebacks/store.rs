@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{PgPool, types::Json};
 use uuid::Uuid;
 
 use super::Writeback;
@@ -21,42 +21,6 @@ pub struct NewWriteback {
     pub lane: String,
     /// The call.
     pub call: Writeback,
-}
-
-/// Adds writebacks and wakes the workers when the transaction commits.
-pub async fn add(
-    db: &mut PgConnection,
-    connection_id: Uuid,
-    now: DateTime<Utc>,
-    new: &[NewWriteback],
-) -> Result<(), sqlx::Error> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let tasks: Vec<Option<Uuid>> = new.iter().map(|writeback| writeback.task_id).collect();
-    let lanes: Vec<&str> = new.iter().map(|writeback| writeback.lane.as_str()).collect();
-    let calls: Vec<Value> = new
-        .iter()
-        .map(|writeback| serde_json::to_value(&writeback.call))
-        .collect::<Result<_, _>>()
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query!(
-        r#"with added as (
-               insert into writebacks (connection_id, task_id, lane, call, status, not_before, created_at)
-               select $1, task_id, lane, call, 'pending', $2, $2
-               from unnest($3::uuid[], $4::text[], $5::jsonb[]) with ordinality as given(task_id, lane, call, position)
-               order by position
-           ) select pg_notify($6, '')"#,
-        connection_id,
-        now,
-        &tasks as &[Option<Uuid>],
-        &lanes as &[&str],
-        &calls,
-        CHANNEL,
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(())
 }
 
 /// A writeback to carry out.

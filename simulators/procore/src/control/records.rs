@@ -435,7 +435,7 @@ pub(crate) async fn delete(
     Ok(Json(gone.dump()))
 }
 
-/// A user types into a synced payment: only its payment number is open.
+/// A user edits a synced payment: only its payment number and its attachments are open.
 pub(crate) async fn edit_payment(
     Path((company, id)): Path<(i64, i64)>,
     call: Call,
@@ -443,14 +443,21 @@ pub(crate) async fn edit_payment(
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wanted {
-        payment_number: Value,
+        payment_number: Option<Value>,
+        attachments: Option<Value>,
     }
     let wanted: Wanted = read(&call.body)?;
     let mut world = call.sim.world();
     let found = world.update(company, Kind::InvoicePayment, id, None, |payment| {
-        payment
-            .fields
-            .insert("payment_number".into(), wanted.payment_number);
+        let edits = [
+            ("payment_number", wanted.payment_number),
+            ("attachments", wanted.attachments),
+        ];
+        for (field, value) in edits {
+            if let Some(value) = value {
+                payment.fields.insert(field.into(), value);
+            }
+        }
     });
     if !found {
         return Err(ApiError::not_found());

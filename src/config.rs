@@ -41,15 +41,21 @@ pub struct Storage {
     )]
     pub secret_key: Option<SecretString>,
 
-    /// Most connections to PostgreSQL, for each replica. More than twice its processors make it slower, not faster.
+    /// Most connections to PostgreSQL, for each replica. One listens; more than two for each processor make it slower.
     #[arg(
         long,
         env = "PLUMBLINE_DATABASE_CONNECTIONS",
-        default_value_t = 10,
+        default_value_t = database_connections(),
         value_name = "N",
         global = true
     )]
     pub database_connections: u32,
+}
+
+/// Two for each processor and one that listens, but enough for a worker of each kind beside the calls.
+fn database_connections() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(processors * 2 + 1).unwrap_or(u32::MAX).clamp(5, 40)
 }
 
 /// How the service is reached.

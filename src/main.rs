@@ -92,16 +92,6 @@ fn main() -> ExitCode {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
-    }
-}
-
 /// Half of the processors: a call mostly waits for PostgreSQL, and what it waits for wakes a thread that is awake anyway.
 /// Passwords and large answers have threads of their own. `TOKIO_WORKER_THREADS` says otherwise.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -111,4 +101,14 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         builder.worker_threads(processors.div_ceil(2));
     }
     builder.enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

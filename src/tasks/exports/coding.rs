@@ -4,12 +4,17 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::faults::{Faults, within};
 use crate::{
     links::{ItemType, ProcoreItem},
     mirror::MirrorRecord,
-    qbxml::{Money, MoneyError, Price, Quantity},
+    qbxml::{Money, MoneyError, Price, Quantity, bill, purchase_order, text},
     tasks::Facts,
 };
+
+/// Characters of a line's text, on purchase orders and bills alike.
+const DESC_MAX: usize = bill::DESC_MAX;
+const _: () = assert!(bill::DESC_MAX == purchase_order::DESC_MAX, "one limit for both");
 
 /// The cost code of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +66,87 @@ impl LineCode {
     }
 }
 
+/// A line of a record that goes to QuickBooks, as far as purchase orders and bills agree.
+pub(super) struct Line<'a> {
+    /// The record, as a sentence about it begins: `The commitment …`.
+    pub(super) what: &'a str,
+    /// What is exported again once the fault is mended: `commitment`.
+    pub(super) record: &'a str,
+    /// Counted from 1.
+    pub(super) place: usize,
+    /// Its cost code.
+    pub(super) code: &'a LineCode,
+    /// Its text.
+    pub(super) description: Option<&'a str>,
+    /// Whether quantity and price count.
+    pub(super) is_unit_based: bool,
+    /// How much.
+    pub(super) quantity: Decimal,
+    /// The price of one.
+    pub(super) unit_cost: Decimal,
+    /// The sum.
+    pub(super) amount: Money,
+}
+
+/// What of a line can be written.
+pub(super) struct Coded {
+    /// The item, unless the code is not in QuickBooks.
+    pub(super) item: Option<String>,
+    /// Its text.
+    pub(super) desc: Option<String>,
+    /// Its sums.
+    pub(super) amounts: Amounts,
+}
+
+impl Line<'_> {
+    /// The line in QuickBooks' terms; what keeps it from being written goes to `faults`.
+    pub(super) fn coded(&self, facts: &Facts<'_>, faults: &mut Faults) -> Coded {
+        let Self {
+            what, record, place, ..
+        } = self;
+        let code = self.code.label();
+        let item = self.code.item(facts);
+        match &item {
+            None => faults.not_synced.push(format!(
+                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is not in QuickBooks. The code \
+                 must be in the QuickBooks Desktop Standard Cost Codes list: send it first, then export the {record} again."
+            )),
+            Some(item) if facts.settings.retainage_item_list_id.as_ref() == Some(item) => faults.setting.push(format!(
+                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is linked to the Invoice \
+                 Retainage Item. Choose another retainage item in the settings, or another code for the line."
+            )),
+            Some(item) => {
+                if let Some(reason) = inactive(facts, item) {
+                    faults.invalid.push(format!(
+                        "{what} cannot be sent to ERP because of the cost code {code} of its line {place}: {reason}."
+                    ));
+                }
+            }
+        }
+        let desc = text::fit(
+            &format!("The description of line {place} of {}", within(what)),
+            self.description.unwrap_or_default(),
+            DESC_MAX,
+        );
+        let desc = faults.noted(desc.map_err(|error| error.to_string()));
+        let amounts = amounts(self.is_unit_based, self.quantity, self.unit_cost, self.amount);
+        let amounts = faults.noted(amounts.map_err(|error| {
+            format!(
+                "The quantity of line {place} of {} cannot be stored in QuickBooks: {error}. Change it in Procore, then \
+                 export the {record} again.",
+                within(what)
+            )
+        }));
+        Coded {
+            item,
+            desc: Some(desc).filter(|desc| !desc.is_empty()),
+            amounts,
+        }
+    }
+}
+
 /// What to do about an item that QuickBooks keeps but does not allow on new lines. `None`: nothing is known against it.
-pub(super) fn inactive(facts: &Facts<'_>, item: &str) -> Option<String> {
+fn inactive(facts: &Facts<'_>, item: &str) -> Option<String> {
     let item: &MirrorRecord = facts.item(item).filter(|item| !item.is_active)?;
     Some(format!(
         "the item \"{}\" is inactive in QuickBooks. Make it active there (Lists > Item List, tick Include inactive, \
@@ -87,7 +171,7 @@ pub(super) struct Amounts {
 ///
 /// Quantity and price, if their product rounds to the amount under any way of rounding; else quantity and amount, from
 /// which QuickBooks makes its own price; the amount alone where quantities do not count.
-pub(super) fn amounts(
+fn amounts(
     is_unit_based: bool,
     quantity: Decimal,
     unit_cost: Decimal,

@@ -250,42 +250,26 @@ impl CommitmentExport {
         faults: &mut Faults,
     ) -> Option<PurchaseOrderLineAdd> {
         let what = self.what();
-        let code = line.code.label();
-        let item = line.code.item(facts);
-        match &item {
-            None => faults.not_synced.push(format!(
-                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is not in QuickBooks. The code \
-                 must be in the QuickBooks Desktop Standard Cost Codes list: send it first, then export the commitment again."
-            )),
-            Some(item) if facts.settings.retainage_item_list_id.as_ref() == Some(item) => faults.invalid.push(format!(
-                "{what} cannot be sent to ERP because the cost code {code} of its line {place} is linked to the Invoice \
-                 Retainage Item. Choose another retainage item in the settings, or another code for the line."
-            )),
-            Some(item) => {
-                if let Some(reason) = coding::inactive(facts, item) {
-                    faults.invalid.push(format!(
-                        "{what} cannot be sent to ERP because of the cost code {code} of its line {place}: {reason}."
-                    ));
-                }
-            }
-        }
-        let desc = text::fit(
-            &format!("The description of line {place} of {}", within(&what)),
-            line.description.as_deref().unwrap_or_default(),
-            purchase_order::DESC_MAX,
-        );
-        let desc = faults.noted(desc.map_err(|error| error.to_string()));
-        let amounts = coding::amounts(line.is_unit_based, line.quantity, line.unit_cost, line.amount);
-        let Amounts { quantity, price, amount } = faults.noted(amounts.map_err(|error| {
-            format!(
-                "The quantity of line {place} of {} cannot be stored in QuickBooks: {error}. Change it in the schedule of \
-                 values, then export the commitment again.",
-                within(&what)
-            )
-        }));
+        let own = coding::Line {
+            what: &what,
+            record: "commitment",
+            place,
+            code: &line.code,
+            description: line.description.as_deref(),
+            is_unit_based: line.is_unit_based,
+            quantity: line.quantity,
+            unit_cost: line.unit_cost,
+            amount: line.amount,
+        };
+        let coded = own.coded(facts, faults);
+        let Amounts {
+            quantity,
+            price,
+            amount,
+        } = coded.amounts;
         Some(PurchaseOrderLineAdd {
-            item: ListRef::by_id(item?),
-            desc: Some(desc).filter(|desc| !desc.is_empty()),
+            item: ListRef::by_id(coded.item?),
+            desc: coded.desc,
             quantity,
             rate: price,
             amount,

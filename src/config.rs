@@ -8,6 +8,7 @@ use url::Url;
 
 /// Where state is kept.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Where state is kept")]
 pub struct Storage {
     /// PostgreSQL server to use (`postgres://user:password@host/database`). Without it a private PostgreSQL is started
     /// from the binaries on this machine.

@@ -23,12 +23,19 @@ struct Cli {
         long,
         env = "PLUMBLINE_LOG",
         default_value = "warn,plumbline=info",
+        help_heading = "Logging",
         global = true
     )]
     log: String,
 
     /// Log as JSON, one object per line.
-    #[arg(long, env = "PLUMBLINE_LOG_JSON", default_value_t = false, global = true)]
+    #[arg(
+        long,
+        env = "PLUMBLINE_LOG_JSON",
+        default_value_t = false,
+        help_heading = "Logging",
+        global = true
+    )]
     log_json: bool,
 
     #[command(subcommand)]

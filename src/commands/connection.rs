@@ -224,7 +224,7 @@ impl Add {
             client
                 .check_credentials()
                 .await
-                .context("Procore did not accept these credentials; nothing was added")?;
+                .context("nothing was added, for the credentials must be tried first")?;
         }
         let password = secrets::random_password();
         let authorization = SecretString::from(format!("Bearer {}", secrets::random_token().expose_secret()));

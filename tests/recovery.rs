@@ -117,17 +117,7 @@ async fn a_call_that_waited_for_another_sees_what_that_one_stored() {
         let answer = vendors_added(&request);
         async move { hand.receive(&ticket, &answer).await }
     });
-    eventually("the second call waits", async || {
-        let waiting: i64 = sqlx::query_scalar(
-            "select count(*) from pg_stat_activity
-             where datname = current_database() and wait_event_type = 'Lock' and query like '%update_sessions%'",
-        )
-        .fetch_one(world.db())
-        .await
-        .unwrap();
-        (waiting > 0).then_some(())
-    })
-    .await;
+    somebody_waits(&world).await;
     sqlx::query("update exchanges set state = 'answered', returned = 77, answered_at = now() where connection_id = $1")
         .bind(account.id)
         .execute(&mut *first)
@@ -136,6 +126,65 @@ async fn a_call_that_waited_for_another_sees_what_that_one_stored() {
     first.commit().await.unwrap();
     assert_eq!(second.await.unwrap(), 77, "the first call's number");
     assert_eq!(world.task(ids[0]).await.0, "asked", "nothing is done twice");
+    world.end().await;
+}
+
+/// Waits until a statement of the service waits for a lock.
+async fn somebody_waits(world: &World) {
+    eventually("a call waits", async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .fetch_one(world.db())
+        .await
+        .unwrap();
+        (waiting > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_sessions_with_the_same_exchange_neither_answer_it_twice_nor_hand_it_out_once_it_is_answered() {
+    let (world, account, hand) = world().await;
+    let ids = world.enqueue(&account, &[task("vendor:1", vendor(1, "A"))]).await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    let close = "update exchanges set state = 'answered', returned = 55, answered_at = now() where connection_id = $1";
+    for answering in [true, false] {
+        let mut other = world.db().begin().await.unwrap();
+        sqlx::query(close)
+            .bind(account.id)
+            .execute(&mut *other)
+            .await
+            .unwrap();
+        let call = tokio::spawn({
+            let (hand, ticket) = (Hand::new(&world.url), ticket.clone());
+            let answer = vendors_added(&request);
+            async move {
+                match answering {
+                    true => hand.receive(&ticket, &answer).await.to_string(),
+                    false => hand.send(&ticket, "").await,
+                }
+            }
+        });
+        somebody_waits(&world).await;
+        other.commit().await.unwrap();
+        let came = call.await.unwrap();
+        assert_eq!(world.task(ids[0]).await.0, "asked", "the other call's task");
+        if answering {
+            assert_eq!(came, "55", "the number of the call that was first");
+            sqlx::query("update exchanges set state = 'handed_out' where connection_id = $1")
+                .bind(account.id)
+                .execute(world.db())
+                .await
+                .unwrap();
+        } else {
+            assert!(
+                came.contains("<HostQueryRq "),
+                "something harmless instead: {came}"
+            );
+        }
+    }
     world.end().await;
 }
 

@@ -131,22 +131,23 @@ pub struct Open {
     pub times_handed_out: i32,
 }
 
-/// Hands out an exchange once more, the same bytes, in this session.
+/// Hands out an exchange once more, the same bytes, in this session. `None`: a late call of another session has just
+/// brought its answer.
 pub async fn hand_out_again(
     db: &mut PgConnection,
     id: Uuid,
     session_id: Uuid,
     now: DateTime<Utc>,
-) -> Result<String, sqlx::Error> {
+) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"update exchanges set state = 'handed_out', session_id = $2, handed_out_at = $3,
                times_handed_out = times_handed_out + 1
-           where id = $1 returning request_xml"#,
+           where id = $1 and state in ('handed_out', 'in_doubt') returning request_xml"#,
         id,
         session_id,
         now,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await
 }
 
@@ -160,7 +161,7 @@ pub async fn abandon(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"update exchanges set state = 'abandoned', hresult = $3, hresult_message = $4, answered_at = $2, returned = $5
-           where id = $1"#,
+           where id = $1 and state in ('handed_out', 'in_doubt')"#,
         id,
         now,
         hresult.map(|(code, _)| code),
@@ -215,6 +216,7 @@ impl Returned {
 
 /// Stores the answer of an exchange, what the call changed of its session, and the number to return, which it gives:
 /// one statement, for this is the service's hottest path. Must commit before the number leaves (DESIGN, invariant 1).
+/// `None`: a call of another session has closed the exchange meanwhile, and the caller must take back what it stored.
 pub async fn answered(
     db: &mut PgConnection,
     id: Uuid,
@@ -222,7 +224,7 @@ pub async fn answered(
     response_xml: &str,
     returned: Returned,
     session: &Session,
-) -> Result<i32, sqlx::Error> {
+) -> Result<Option<i32>, sqlx::Error> {
     // In the order of the claim: a bare `exists` lets the planner read the table in the hope of an early find.
     sqlx::query_scalar!(
         r#"with called as (
@@ -236,7 +238,7 @@ pub async fn answered(
                    or $11 and (select true from tasks
                      where connection_id = $10 and access = 'write' and status = 'ready' order by priority, seq limit 1) is true
                then $4::integer else $12::integer end
-           where id = $1 returning returned as "returned!""#,
+           where id = $1 and state in ('handed_out', 'in_doubt') returning returned as "returned!""#,
         id,
         now,
         response_xml,
@@ -250,7 +252,7 @@ pub async fn answered(
         returned.writes_allowed,
         returned.none_ready,
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await
 }
 

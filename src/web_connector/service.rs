@@ -304,8 +304,9 @@ impl WebConnector {
         if let Some(open) = open
             && open.purpose == Purpose::Identity
             && open.session_id == session.id
+            && let Some(xml) = exchanges::hand_out_again(db, open.id, session.id, now).await?
         {
-            return Ok(exchanges::hand_out_again(db, open.id, session.id, now).await?);
+            return Ok(xml);
         }
         let requests = qbxml::company_file::queries(&braced(session.owner_id));
         let xml = write_message_set(session.version, &requests, None);
@@ -352,7 +353,9 @@ impl WebConnector {
                 self.give_up_question(db, session, &open, now).await?;
             } else if ours || open.writes {
                 // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
-                return Ok(exchanges::hand_out_again(db, open.id, session.id, now).await?);
+                if let Some(xml) = exchanges::hand_out_again(db, open.id, session.id, now).await? {
+                    return Ok(xml);
+                }
             } else {
                 exchanges::abandon(db, open.id, now, None, None).await?;
                 queue::put_back(db, now, &open.task_ids, None).await?;
@@ -561,15 +564,7 @@ impl WebConnector {
         });
         let Some(open) = open else {
             // Delivered twice: the same number again, and nothing else.
-            let before = match answered_id {
-                Some(id) => exchanges::returned_for(&mut transaction, session.connection_id, id).await?,
-                None => None,
-            };
-            let before = match before {
-                Some(returned) => Some(returned),
-                None => exchanges::last_returned(&mut transaction, session.id).await?,
-            };
-            return Ok(before.unwrap_or(-1));
+            return returned_before(&mut transaction, &session, answered_id).await;
         };
         let parsed = {
             let document = Arc::clone(document);
@@ -629,6 +624,11 @@ impl WebConnector {
                 };
                 exchanges::answered(&mut transaction, open.id, now, document, returned, &session).await?
             }
+        };
+        let Some(returned) = returned else {
+            transaction.rollback().await?;
+            let mut db = self.db.acquire().await?;
+            return returned_before(&mut db, &session, answered_id).await;
         };
         transaction.commit().await?;
         let state = if returned < 0 { "error" } else { "working" };
@@ -742,12 +742,15 @@ impl WebConnector {
         document: &str,
         error: &qbxml::response::AnswerError,
         now: DateTime<Utc>,
-    ) -> Result<i32, ServiceError> {
+    ) -> Result<Option<i32>, ServiceError> {
         tracing::error!(connection = %session.connection_id, exchange = %open.id, %error, bytes = document.len(), "unreadable answer");
         session.last_error = Some(format!(
             "QuickBooks' answer could not be read ({error}). It is kept; the next update asks again."
         ));
-        exchanges::answered(db, open.id, now, document, Returned::always(-1), session).await?;
+        let stored = exchanges::answered(db, open.id, now, document, Returned::always(-1), session).await?;
+        if stored.is_none() {
+            return Ok(None);
+        }
         if open.writes && hand_outs(db, open.id).await? < MOST_HAND_OUTS {
             exchanges::doubt(db, open.id, ("", "unreadable answer"), -1).await?;
         } else if open.writes {
@@ -766,7 +769,7 @@ impl WebConnector {
             );
             self.read_failed(db, session, open, now, &words, 0).await?;
         }
-        Ok(-1)
+        Ok(Some(-1))
     }
 
     /// The answer to a read cannot be had or cannot be used. Its tasks go back; after `patience` tries in smaller and
@@ -1095,6 +1098,20 @@ fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
         links: &found.links,
         payments: &found.payments,
     }
+}
+
+/// The number that was returned for this answer before, or for the session's last exchange.
+async fn returned_before(
+    db: &mut PgConnection,
+    session: &Session,
+    answered_id: Option<&str>,
+) -> Result<i32, ServiceError> {
+    if let Some(id) = answered_id
+        && let Some(returned) = exchanges::returned_for(db, session.connection_id, id).await?
+    {
+        return Ok(returned);
+    }
+    Ok(exchanges::last_returned(db, session.id).await?.unwrap_or(-1))
 }
 
 fn note(session: &mut Session, settled: &queue::Settled) {

@@ -161,9 +161,10 @@ async fn two_sessions_with_the_same_exchange_neither_answer_it_twice_nor_hand_it
             let (hand, ticket) = (Hand::new(&world.url), ticket.clone());
             let answer = vendors_added(&request);
             async move {
-                match answering {
-                    true => hand.receive(&ticket, &answer).await.to_string(),
-                    false => hand.send(&ticket, "").await,
+                if answering {
+                    hand.receive(&ticket, &answer).await.to_string()
+                } else {
+                    hand.send(&ticket, "").await
                 }
             }
         });

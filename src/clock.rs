@@ -15,6 +15,8 @@ pub enum Clock {
     System,
     /// A clock that a test moves, in microseconds since 1970.
     Manual(Arc<AtomicI64>),
+    /// The system's clock, wrong by so many microseconds: a test sets it forward or back.
+    Shifted(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -30,12 +32,15 @@ impl Clock {
             Self::Manual(micros) => {
                 DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default()
             }
+            Self::Shifted(micros) => {
+                Utc::now() + chrono::TimeDelta::microseconds(micros.load(Ordering::SeqCst))
+            }
         }
     }
 
-    /// Moves a manual clock; the system's clock stays as it is.
+    /// Moves a test's clock; the system's clock stays as it is.
     pub fn advance(&self, by: chrono::TimeDelta) {
-        if let Self::Manual(micros) = self {
+        if let Self::Manual(micros) | Self::Shifted(micros) = self {
             micros.fetch_add(by.num_microseconds().unwrap_or_default(), Ordering::SeqCst);
         }
     }

@@ -435,16 +435,21 @@ impl ProcoreClient {
         let retry_after = self.retry_after(status, response.headers());
         let body = read_body(what, response).await?;
         if status != 200 {
-            // A refusal of the credentials comes as 400 or 401; both mean the same to a person.
-            let status = if status == 400 { 401 } else { status };
-            return Err(ProcoreError::from_answer(
+            let error = ProcoreError::from_answer(
                 what,
                 status,
                 &String::from_utf8_lossy(&body),
                 request_id,
                 retry_after,
             )
-            .without(secret));
+            .without(secret);
+            // However it is put, it is about the credentials and never about the record that was at hand.
+            let refused = (400..500).contains(&status) && !error.is_transient();
+            return Err(if refused {
+                error.of_kind(ErrorKind::Unauthorized)
+            } else {
+                error
+            });
         }
         let answer: Value =
             serde_json::from_slice(&body).map_err(|_| unreadable(what, "the answer is no JSON"))?;

@@ -182,6 +182,13 @@ impl ProcoreError {
         self
     }
 
+    /// The same, known to be of another kind than its status says.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// The same with how long to wait.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -144,45 +144,50 @@ pub async fn find_by_item(
     item: ProcoreItem,
 ) -> Result<Vec<RequestDetail>, ProcoreError> {
     let what = format!("look for the ERP request detail of {item}");
+    let details = find(client, &what, "item_id", item.id).await?;
+    Ok(details
+        .into_iter()
+        .filter(|detail| detail.is_about(item.item_type))
+        .collect())
+}
+
+/// The request details of one order, newest first. Needed where the order itself cannot be read.
+pub async fn find_by_order(
+    client: &ProcoreClient,
+    erp_request_id: i64,
+) -> Result<Vec<RequestDetail>, ProcoreError> {
+    let what = format!("look for the details of ERP request {erp_request_id}");
+    find(client, &what, "erp_request_id", erp_request_id).await
+}
+
+/// The request details whose `field` is `wanted`. Procore ignores filters it does not know: only what says so itself is
+/// believed, except where `item_id` is not told.
+async fn find(
+    client: &ProcoreClient,
+    what: &str,
+    field: &str,
+    wanted: i64,
+) -> Result<Vec<RequestDetail>, ProcoreError> {
+    let filter = format!("filters[{field}]");
+    let path = paths::erp_request_details(client.company_id());
     let records = client
-        .list(
-            &what,
-            &paths::erp_request_details(client.company_id()),
-            &[("filters[item_id]", item.id.to_string())],
-        )
+        .list(what, &path, &[(filter.as_str(), wanted.to_string())])
         .await?;
     let mut by_id: HashMap<i64, RequestDetail> = HashMap::new();
     for record in &records {
         let reader = Reader::root(record);
         let Ok(id) = reader.field("id").id() else { continue };
-        // Unknown filters are ignored by Procore: believe only what is about our record.
-        if reader
-            .field("item_id")
-            .optional_id()
-            .ok()
-            .flatten()
-            .is_some_and(|found| found != item.id)
-        {
+        let told = reader.field(field).optional_id().ok().flatten();
+        if told != Some(wanted) && (told.is_some() || field != "item_id") {
             continue;
         }
+        let text = |name| reader.field(name).optional_text().ok().flatten().map(str::to_owned);
         let detail = RequestDetail {
             id,
-            status: reader
-                .field("status")
-                .optional_text()
-                .ok()
-                .flatten()
-                .map(str::to_owned),
-            item_type: reader
-                .field("item_type")
-                .optional_text()
-                .ok()
-                .flatten()
-                .map(str::to_owned),
+            status: text("status"),
+            item_type: text("item_type"),
         };
-        if detail.is_about(item.item_type) {
-            by_id.insert(id, detail);
-        }
+        by_id.insert(id, detail);
     }
     let mut details: Vec<RequestDetail> = by_id.into_values().collect();
     details.sort_by_key(|detail| std::cmp::Reverse(detail.id));

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -42,6 +43,15 @@ const MOST_SILENT_BATCHES: usize = 200;
 const MOST_HAND_OUTS: i32 = 5;
 /// A read on which QuickBooks throws is tried this often as it is; QuickBooks may just be closed.
 const READ_PATIENCE: i32 = 5;
+/// Before another connection to PostgreSQL is tried: at once while the pool holds dead ones, then as long as a restart takes.
+const LOST_CONNECTION_PAUSES: [Duration; 11] = {
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+    [
+        ms(0), ms(0), ms(0), ms(0), ms(0), ms(0), ms(50), ms(150), ms(400), ms(1000), ms(2000),
+    ]
+};
 /// Answers above this size are read on a thread of their own, so that other sessions are not held up.
 const LARGE_ANSWER: usize = 256 * 1024;
 
@@ -57,6 +67,18 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// The connection broke, or PostgreSQL is being restarted: another connection may do.
+    fn is_a_lost_connection(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
+            // 08: connection lost; 57P01-57P03: shut down, crashed, starting up.
+            Self::Database(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| code.starts_with("08") || code.starts_with("57P0")),
+            _ => false,
+        }
+    }
+
     /// Two transactions met (a deadlock, say): the same again succeeds.
     fn is_a_collision(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else {
@@ -101,10 +123,32 @@ impl WebConnector {
         }
     }
 
-    /// Answers a call.
+    /// Answers a call. Every call may be repeated: where a connection to PostgreSQL breaks under it, the Web Connector need
+    /// not know.
     pub async fn answer(
         self: &Arc<Self>,
         call: Call,
+        address: Option<IpAddr>,
+    ) -> Result<Reply, ServiceError> {
+        let mut pauses = LOST_CONNECTION_PAUSES.iter();
+        loop {
+            match self.answer_once(&call, address).await {
+                Err(error) if error.is_a_lost_connection() => {
+                    let Some(pause) = pauses.next() else { return Err(error) };
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a connection to the database was lost; trying another"
+                    );
+                    tokio::time::sleep(*pause).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn answer_once(
+        self: &Arc<Self>,
+        call: &Call,
         address: Option<IpAddr>,
     ) -> Result<Reply, ServiceError> {
         match call {
@@ -113,7 +157,7 @@ impl WebConnector {
             )),
             // Every version that speaks this protocol is welcome: "" means go on. Interactive mode is never asked for.
             Call::ClientVersion { .. } | Call::GetInteractiveUrl => Ok(Reply::from("")),
-            Call::Authenticate { user, password } => self.authenticate(&user, &password, address).await,
+            Call::Authenticate { user, password } => self.authenticate(user, password, address).await,
             Call::SendRequestXml {
                 ticket,
                 hcp_response,
@@ -122,12 +166,12 @@ impl WebConnector {
                 version,
             } => {
                 let shown = Shown {
-                    hcp_response,
-                    company_file,
-                    country,
-                    version,
+                    hcp_response: hcp_response.clone(),
+                    company_file: company_file.clone(),
+                    country: country.clone(),
+                    version: *version,
                 };
-                self.send_request(&Ticket::given(&ticket), shown)
+                self.send_request(&Ticket::given(ticket), shown)
                     .await
                     .map(Reply::Text)
             }
@@ -137,11 +181,11 @@ impl WebConnector {
                 hresult,
                 message,
             } => {
-                let ticket = Ticket::given(&ticket);
+                let ticket = Ticket::given(ticket);
                 let returned = if hresult.is_empty() {
                     self.receive_response(&ticket, response).await?
                 } else {
-                    self.receive_hresult(&ticket, &hresult, &message).await?
+                    self.receive_hresult(&ticket, hresult, message).await?
                 };
                 Ok(Reply::Number(returned))
             }
@@ -150,11 +194,11 @@ impl WebConnector {
                 hresult,
                 message,
             } => {
-                self.connection_error(&Ticket::given(&ticket), &hresult, &message)
+                self.connection_error(&Ticket::given(ticket), hresult, message)
                     .await
             }
-            Call::GetLastError { ticket } => self.last_error(&Ticket::given(&ticket)).await.map(Reply::Text),
-            Call::CloseConnection { ticket } => self.close(&Ticket::given(&ticket)).await.map(Reply::Text),
+            Call::GetLastError { ticket } => self.last_error(&Ticket::given(ticket)).await.map(Reply::Text),
+            Call::CloseConnection { ticket } => self.close(&Ticket::given(ticket)).await.map(Reply::Text),
             // Ends interactive mode at once (qbwc-protocol.md §7).
             Call::InteractiveDone { .. } | Call::InteractiveRejected => Ok(Reply::from("DONE")),
         }
@@ -527,17 +571,16 @@ impl WebConnector {
         Ok(None)
     }
 
-    async fn receive_response(&self, ticket: &Ticket, response: String) -> Result<i32, ServiceError> {
-        let document: Arc<str> = Arc::from(response);
-        match self.receive_once(ticket, &document, Care::Usual).await {
+    async fn receive_response(&self, ticket: &Ticket, document: &Arc<str>) -> Result<i32, ServiceError> {
+        match self.receive_once(ticket, document, Care::Usual).await {
             Err(error) if error.is_about_a_record() => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a batch could not be stored; storing its tasks one by one"
                 );
-                self.receive_once(ticket, &document, Care::OneByOne).await
+                self.receive_once(ticket, document, Care::OneByOne).await
             }
-            Err(error) if error.is_a_collision() => self.receive_once(ticket, &document, Care::Usual).await,
+            Err(error) if error.is_a_collision() => self.receive_once(ticket, document, Care::Usual).await,
             received => received,
         }
     }

@@ -25,21 +25,23 @@ use crate::{
         error::{ErrorKind, ProcoreError},
         events::{ErpEvent, ProjectCostCode},
         projects,
+        request_details::{self, RequestDetail},
         requisitions::{self, RequisitionFacts},
     },
     tasks::{
         Wants, lookup, queue,
         traces::{self, Traces},
     },
-    writebacks::{Writeback, store::NewWriteback},
+    writebacks::{DetailRef, Writeback, store::NewWriteback},
 };
 
 /// How long a worker has for one order before another may take it.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// Looks for orders at least this often.
 const TICK: Duration = Duration::from_secs(2);
-/// An order that Procore does not find is looked for this often: a webhook may come before its record can be read.
-const MOST_NOT_FOUND: i32 = 8;
+/// An order that Procore will not show is asked for this often, over some minutes: a webhook may come before its record
+/// can be read, and a refusal is not always the last word.
+const MOST_REFUSALS: i32 = 8;
 
 /// An order that fails for a reason of its own is given up after this many tries.
 const MOST_ATTEMPTS: i32 = 20;
@@ -365,16 +367,73 @@ impl Orders {
         Ok(())
     }
 
+    /// Gives an order up. Whoever waits for it in Procore reads why, and his button is free again.
     async fn give_up(&self, order: &Order, problem: &str) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "update erp_requests set status = 'failed', leased_until = null, problem = $3 where connection_id = $1 and erp_request_id = $2",
+        let details = match self.open_details(order).await {
+            Ok(details) => details,
+            // Not now: then it is not given up now either.
+            Err(error) if error.is_transient() => {
+                let at = self.clock.now() + backoff(order.attempts);
+                return self.later(order, at, problem).await;
+            }
+            Err(error) => {
+                tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "the request details of an order that is given up stay open");
+                Vec::new()
+            }
+        };
+        let owed = details
+            .into_iter()
+            .map(|id| NewWriteback {
+                task_id: None,
+                lane: format!("order:{}", order.id),
+                call: Writeback::CloseDetail {
+                    detail: DetailRef::Id(id),
+                    succeeded: false,
+                    messages: vec![format!(
+                        "Plumbline could not read this export. Nothing was sent to QuickBooks. {problem} Export it again."
+                    )],
+                },
+            })
+            .collect();
+        let traces = Traces {
+            owed,
+            ..Traces::default()
+        };
+        let mut transaction = self.db.begin().await?;
+        let given_up = sqlx::query!(
+            r#"update erp_requests set status = 'failed', leased_until = null, problem = $3
+               where connection_id = $1 and erp_request_id = $2 and status = 'new' and leased_until = $4"#,
             order.connection_id,
             order.id,
             problem,
+            order.lease,
         )
-        .execute(&self.db)
-        .await?;
-        Ok(())
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        if given_up == 1 {
+            traces::store(&mut transaction, order.connection_id, self.clock.now(), &traces).await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn open_details(&self, order: &Order) -> Result<Vec<i64>, ProcoreError> {
+        let unknown = |error: &dyn std::error::Error| {
+            ProcoreError::new(ErrorKind::Unreachable, "look for the details of an order").with_message(error.to_string())
+        };
+        let connection = connections::store::find(&self.db, order.connection_id)
+            .await
+            .map_err(|error| unknown(&error))?;
+        let Some(connection) = connection else {
+            return Ok(Vec::new());
+        };
+        let client = self.clients.of(&connection).map_err(|error| unknown(&error))?;
+        let details = request_details::find_by_order(&client, order.id).await?;
+        Ok(details
+            .into_iter()
+            .filter(RequestDetail::is_open)
+            .map(|detail| detail.id)
+            .collect())
     }
 }
 
@@ -419,11 +478,8 @@ fn known<T>(project: i64, read: Result<T, ProcoreError>) -> Result<Option<T>, Pr
     }
 }
 
-/// Not every "no" is the last word: an order may be announced before it can be read, and an app may be installed again.
+/// Not every "no" is the last word: an order may be announced before it can be read, a right be given back, an app be
+/// installed again.
 fn retriable(error: &ProcoreError, attempts: i32) -> bool {
-    match error.kind() {
-        // A proxy's page in place of an answer is not Procore's word either.
-        ErrorKind::NotFound | ErrorKind::Unreadable => attempts < MOST_NOT_FOUND,
-        _ => error.concerns_connection(),
-    }
+    error.concerns_connection() || attempts < MOST_REFUSALS
 }

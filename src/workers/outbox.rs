@@ -201,7 +201,7 @@ async fn deliver_all<'a>(
     for (due, result) in sent.into_iter().zip(results) {
         let outcome = if result.is_ok() { "done" } else { "failed" };
         metrics::counter!("plumbline_writebacks_total", "outcome" => outcome).increment(1);
-        fates.push((due.id, fate(result, due.attempts, now)));
+        fates.push((due.id, fate(result, due, now)));
     }
     fates
 }
@@ -232,17 +232,26 @@ fn with_refusals(call: Writeback, refused: Option<&Vec<String>>) -> Writeback {
     }
 }
 
-fn fate(result: Result<(), DeliveryError>, attempts: i32, now: DateTime<Utc>) -> Fate {
+fn fate(result: Result<(), DeliveryError>, due: &Due, now: DateTime<Utc>) -> Fate {
     match result {
         Ok(()) => Fate::Done,
-        Err(DeliveryError::Permanent { message }) => Fate::Refused(message),
+        Err(DeliveryError::Permanent { message }) if due.attempts >= patience(due) => Fate::Refused(message),
         Err(error) => {
             let wait = error
                 .retry_after()
                 .and_then(|wait| TimeDelta::from_std(wait).ok())
-                .unwrap_or_else(|| backoff(attempts));
+                .unwrap_or_else(|| backoff(due.attempts));
             Fate::Again(now + wait, error.to_string())
         }
+    }
+}
+
+/// How many refusals are not yet the last word: a right comes back, somebody else's lock goes. A request detail that
+/// stays open blocks a button in Procore, so it is tried for an hour.
+fn patience(due: &Due) -> i32 {
+    match due.call {
+        Ok(Writeback::CloseDetail { .. }) => 12,
+        _ => 1,
     }
 }
 

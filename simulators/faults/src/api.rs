@@ -54,6 +54,7 @@ impl Api {
             }
             Some(Fault::StatusAfter(status)) => Fate::Answered(refusal(status)),
             Some(Fault::Timeout) => {
+                let _held = self.director.hold();
                 tokio::time::sleep(PAST_PATIENCE).await;
                 Fate::Dropped
             }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -13,6 +16,17 @@ use crate::step::{Fault, Place, Step, Strike};
 pub(crate) struct Director {
     state: Mutex<State>,
     began: Instant,
+    holding: AtomicUsize,
+}
+
+/// A call that is held back on purpose until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Holding<'a>(&'a AtomicUsize);
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -35,11 +49,23 @@ impl Director {
                 ..State::default()
             }),
             began: Instant::now(),
+            holding: AtomicUsize::new(0),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call is held back from now on.
+    pub(crate) fn hold(&self) -> Holding<'_> {
+        self.holding.fetch_add(1, Ordering::SeqCst);
+        Holding(&self.holding)
+    }
+
+    /// Whether one is.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.holding.load(Ordering::SeqCst) > 0
     }
 
     /// From here on steps are counted and faults strike.

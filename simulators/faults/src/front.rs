@@ -135,11 +135,12 @@ impl Front {
             Some(Fault::PoolExhausted) => {
                 self.database_trouble.store(true, Ordering::SeqCst);
                 self.stalled.store(true, Ordering::SeqCst);
-                let stalled = Arc::clone(&self.stalled);
+                let front = Arc::clone(&self);
                 tokio::spawn(async move {
+                    let _held = front.director.hold();
                     // Longer than the service waits for a connection.
                     tokio::time::sleep(Duration::from_secs(11)).await;
-                    stalled.store(false, Ordering::SeqCst);
+                    front.stalled.store(false, Ordering::SeqCst);
                 });
             }
             Some(Fault::DiskFull) => {
@@ -295,10 +296,19 @@ impl Front {
                 if response.is_empty() || number.is_none_or(|number| number < 0) {
                     return;
                 }
-                sqlx::query_scalar("select exists (select from exchanges where response_xml = $1)")
-                    .bind(response)
-                    .fetch_one(&self.db)
-                    .await
+                // A write may have been answered before, by another session: then that answer stands, in other words.
+                let set = response
+                    .split_once("newMessageSetID=\"")
+                    .and_then(|(_, rest)| rest.split_once('"'))
+                    .map(|(set, _)| set.to_owned());
+                sqlx::query_scalar(
+                    "select exists (select from exchanges where response_xml = $1
+                         or message_set_id = $2 and state = 'answered')",
+                )
+                .bind(response)
+                .bind(set)
+                .fetch_one(&self.db)
+                .await
             }
             _ => return,
         };

@@ -15,7 +15,7 @@ use crate::{
 /// One way through the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Journey {
-    /// Companies become vendors; one is changed and exported again at once; one is refused.
+    /// Companies become vendors; for one the button is pressed twice; one is refused.
     Vendor,
     /// Standard cost codes become service items.
     CostCodes,
@@ -102,8 +102,8 @@ impl<'a> Stage<'a> {
             Journey::Vendor => self.vendor(whole).await,
             Journey::CostCodes => self.cost_codes().await,
             Journey::Job => self.job().await,
-            Journey::Commitment => self.commitment().await,
-            Journey::Invoice => self.invoice().await,
+            Journey::Commitment => self.commitment(whole).await,
+            Journey::Invoice => self.invoice(whole).await,
             Journey::Payment => self.payment().await,
         }
     }
@@ -121,6 +121,12 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// The button is pressed once more, before the first export is through.
+    async fn press_twice(&self, what: &str, id: i64) -> anyhow::Result<()> {
+        self.make("/export", json!({"what": what, "ids": [id], "force": true})).await?;
+        Ok(())
+    }
+
     async fn vendor(&mut self, whole: bool) -> anyhow::Result<Rest> {
         self.vendors = self
             .made(
@@ -133,11 +139,7 @@ impl<'a> Stage<'a> {
             .await?;
         self.export("vendor", &self.vendors, json!({})).await?;
         if whole {
-            // A change, exported again before the first export is through: what stands in the end is the second one.
-            let first = self.vendors[0];
-            let path = self.world.of_company(&format!("/records/vendor/{first}"));
-            self.world.procore.patch(&path, &json!({"address": "100 New Street"})).await?;
-            self.make("/export", json!({"what": "vendor", "ids": [first], "force": true})).await?;
+            self.press_twice("vendor", self.vendors[0]).await?;
             // QuickBooks holds 41 characters: this one is refused with words, and stops nothing else.
             let long = self
                 .made("/vendors", json!([{"name": "A company whose name is much too long for QuickBooks Desktop", "is_active": true}]))
@@ -181,7 +183,7 @@ impl<'a> Stage<'a> {
         self.world.rests().await
     }
 
-    async fn commitment(&mut self) -> anyhow::Result<Rest> {
+    async fn commitment(&mut self, whole: bool) -> anyhow::Result<Rest> {
         let code = |n: usize| self.project_codes[n % self.project_codes.len()];
         let contracts: Vec<Value> = (0..2)
             .map(|n| {
@@ -204,10 +206,13 @@ impl<'a> Stage<'a> {
         self.commitments = ids(&answer["ids"]);
         self.lines = array(&answer, "line_ids").iter().map(ids).collect();
         self.export("commitment", &self.commitments, json!({})).await?;
+        if whole {
+            self.press_twice("commitment", self.commitments[0]).await?;
+        }
         self.world.rests().await
     }
 
-    async fn invoice(&mut self) -> anyhow::Result<Rest> {
+    async fn invoice(&mut self, whole: bool) -> anyhow::Result<Rest> {
         let invoices = json!([
             {"commitment_id": self.commitments[0], "invoice_number": "INV-1", "billing_date": "2026-03-28", "payment_date": "2026-04-15",
              "status": "approved", "lines": [
@@ -219,6 +224,9 @@ impl<'a> Stage<'a> {
         ]);
         let invoices = self.made("/requisitions", invoices).await?;
         self.export("requisitions", &invoices, json!({})).await?;
+        if whole {
+            self.press_twice("requisitions", invoices[0]).await?;
+        }
         self.world.rests().await
     }
 

@@ -14,7 +14,30 @@ use crate::{
 /// Records by what identifies them for a person; more than one under one name is a duplicate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Picture {
-    records: BTreeMap<String, Vec<String>>,
+    records: BTreeMap<String, Vec<Value>>,
+}
+
+/// What ids stand for.
+#[derive(Debug, Default)]
+struct Names {
+    of_id: BTreeMap<String, String>,
+    edit_sequences: BTreeMap<String, String>,
+}
+
+impl Names {
+    fn add(&mut self, record: &Value, name: String) {
+        self.edit_sequences
+            .insert(text(record, "id"), text(record, "edit_sequence"));
+        self.of_id.insert(text(record, "id"), name);
+    }
+
+    /// What Procore was told of a record's `EditSequence`: the present one, or an earlier one.
+    fn told(&self, record: &Map<String, Value>) -> Option<Value> {
+        let data: Value = serde_json::from_str(record.get("origin_data")?.as_str()?).ok()?;
+        let told = data.get("edit_sequence")?.as_str()?;
+        let present = self.edit_sequences.get(record.get("origin_id")?.as_str()?)?;
+        Some(Value::from(if present == told { "present" } else { "earlier" }))
+    }
 }
 
 /// How another world differs.
@@ -28,34 +51,28 @@ pub(crate) struct Difference {
     pub(crate) changes: Vec<String>,
 }
 
-impl Difference {
-    /// Whether there is none.
-    pub(crate) fn is_none(&self) -> bool {
-        self.duplicates.is_empty() && self.losses.is_empty() && self.changes.is_empty()
-    }
-}
-
 impl Picture {
     /// Of this world.
     pub(crate) async fn of(world: &World) -> anyhow::Result<Self> {
         let file = world.file().await?;
         let state = world.state().await?;
-        let mut names = BTreeMap::new();
+        let mut names = Names::default();
         for (list, records) in file["lists"].as_object().context("no lists")? {
             for record in records.as_array().into_iter().flatten() {
-                names.insert(text(record, "id"), format!("{list}/{}", text(record, "full_name")));
+                names.add(record, format!("{list}/{}", text(record, "full_name")));
             }
         }
         for (list, records) in file["transactions"].as_object().context("no transactions")? {
             for record in records.as_array().into_iter().flatten() {
                 let name = transaction_name(list, record);
                 for (n, line) in array(record, "lines").iter().enumerate() {
-                    names.insert(text(line, "txn_line_id"), format!("{name} line {}", n + 1));
+                    let line_name = format!("{name} line {}", n + 1);
+                    names.of_id.insert(text(line, "txn_line_id"), line_name);
                 }
-                names.insert(text(record, "id"), name);
+                names.add(record, name);
             }
         }
-        names.remove("");
+        names.of_id.remove("");
         let mut picture = Self::default();
         for list in ["vendors", "customers", "items"] {
             for record in array(&file["lists"], list) {
@@ -92,7 +109,7 @@ impl Picture {
         }
         for record in array(&state, "staged_records") {
             let origin = replaced(&text(record, "origin_id"), &names);
-            picture.records.entry(format!("Procore staged {origin}")).or_default().push(String::new());
+            picture.records.entry(format!("Procore staged {origin}")).or_default().push(Value::Null);
         }
         picture.last_details(&state);
         let links: Vec<(String, i64, String)> =
@@ -105,19 +122,19 @@ impl Picture {
                 .records
                 .entry(format!("link {kind}/{id}"))
                 .or_default()
-                .push(replaced(&quickbooks, &names));
+                .push(Value::String(replaced(&quickbooks, &names)));
         }
         for records in picture.records.values_mut() {
-            records.sort();
+            records.sort_by_cached_key(Value::to_string);
         }
         Ok(picture)
     }
 
-    fn add(&mut self, name: String, record: &Value, names: &BTreeMap<String, String>) {
+    fn add(&mut self, name: String, record: &Value, names: &Names) {
         self.records
             .entry(name)
             .or_default()
-            .push(without_ids(record, names).to_string());
+            .push(without_ids(record, names));
     }
 
     /// What the user reads last of each record; a record that was exported again has more than one detail.
@@ -137,7 +154,7 @@ impl Picture {
             last.insert(of, format!("{status} {said}"));
         }
         for (of, said) in last {
-            self.records.insert(format!("Procore request detail of {of}"), vec![said]);
+            self.records.insert(format!("Procore request detail of {of}"), vec![Value::String(said)]);
         }
     }
 
@@ -153,7 +170,11 @@ impl Picture {
             } else if found < wanted {
                 difference.losses.push(format!("{name}: {found} instead of {wanted}"));
             } else if ours != theirs {
-                difference.changes.push(format!("{name}: {theirs:?} instead of {ours:?}"));
+                let mut fields = Vec::new();
+                for (ours, theirs) in ours.into_iter().flatten().zip(theirs.into_iter().flatten()) {
+                    differing(ours, theirs, "", &mut fields);
+                }
+                difference.changes.push(format!("{name}: {}", fields.join("; ")));
             }
         }
         difference
@@ -170,7 +191,7 @@ fn transaction_name(list: &str, record: &Value) -> String {
 }
 
 /// Times and counters differ in every run; ids are replaced by names.
-fn without_ids(value: &Value, names: &BTreeMap<String, String>) -> Value {
+fn without_ids(value: &Value, names: &Names) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
@@ -187,7 +208,10 @@ fn without_ids(value: &Value, names: &BTreeMap<String, String>) -> Value {
                         ]
                         .contains(&key.as_str())
                 })
-                .map(|(key, value)| (key.clone(), without_ids(value, names)))
+                .map(|(key, value)| {
+                    let told = (key == "origin_data").then(|| names.told(fields)).flatten();
+                    (key.clone(), told.unwrap_or_else(|| without_ids(value, names)))
+                })
                 .collect::<Map<_, _>>(),
         ),
         Value::Array(values) => Value::Array(values.iter().map(|value| without_ids(value, names)).collect()),
@@ -196,14 +220,35 @@ fn without_ids(value: &Value, names: &BTreeMap<String, String>) -> Value {
     }
 }
 
-fn replaced(text: &str, names: &BTreeMap<String, String>) -> String {
-    if let Some(name) = names.get(text) {
+/// The fields that differ, with both values.
+fn differing(ours: &Value, theirs: &Value, at: &str, fields: &mut Vec<String>) {
+    match (ours, theirs) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for key in keys {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                let null = &Value::Null;
+                differing(left.get(key).unwrap_or(null), right.get(key).unwrap_or(null), &at, fields);
+            }
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            for (n, (left, right)) in left.iter().zip(right).enumerate() {
+                differing(left, right, &format!("{at}[{n}]"), fields);
+            }
+        }
+        (left, right) if left != right => fields.push(format!("{at} {right} instead of {left}")),
+        _ => {}
+    }
+}
+
+fn replaced(text: &str, names: &Names) -> String {
+    if let Some(name) = names.of_id.get(text) {
         return name.clone();
     }
     // An id inside a text, in origin data say.
     let mut text = text.to_owned();
     if text.contains('-') {
-        for (id, name) in names.iter().rev() {
+        for (id, name) in names.of_id.iter().rev() {
             if id.len() > 6 && text.contains(id.as_str()) {
                 text = text.replace(id.as_str(), name);
             }
@@ -221,7 +266,7 @@ mod tests {
     fn picture(records: &[(&str, Value)]) -> Picture {
         let mut picture = Picture::default();
         for (name, record) in records {
-            picture.add((*name).to_owned(), record, &BTreeMap::new());
+            picture.add((*name).to_owned(), record, &Names::default());
         }
         picture
     }
@@ -239,12 +284,15 @@ mod tests {
             (difference.duplicates.len(), difference.losses.len(), difference.changes.len()),
             (1, 1, 1)
         );
-        assert!(right.compare(&right).is_none());
+        assert_eq!(right.compare(&right), Difference::default());
     }
 
     #[test]
     fn ids_and_times_make_no_difference() {
-        let names = BTreeMap::from([("8000-17".to_owned(), "vendors/A".to_owned())]);
+        let names = Names {
+            of_id: BTreeMap::from([("8000-17".to_owned(), "vendors/A".to_owned())]),
+            ..Names::default()
+        };
         let record = json!({"id": "8000-17", "edit_sequence": "5", "updated_at": "now", "data": "{\"x\":\"8000-17\"}"});
         assert_eq!(
             without_ids(&record, &names),

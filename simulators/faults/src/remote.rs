@@ -45,11 +45,6 @@ impl Remote {
         self.call(reqwest::Method::POST, path, Some(body)).await
     }
 
-    /// Changes.
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.call(reqwest::Method::PATCH, path, Some(body)).await
-    }
-
     /// Gives QuickBooks a document, as the Web Connector's application of this name would. `Err`: the HRESULT.
     pub(crate) async fn process(&self, application: &str, document: &str) -> anyhow::Result<Result<String, String>> {
         let answer = self

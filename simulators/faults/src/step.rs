@@ -199,14 +199,17 @@ pub(crate) const HRESULTS: [&str; 22] = [
 ];
 /// What Procore may answer instead of doing it.
 const STATUSES: [u16; 9] = [401, 403, 404, 409, 422, 429, 500, 502, 503];
-/// What QuickBooks may answer to one request, with the words it uses.
+/// What QuickBooks may answer to one request, with the words it uses (the facts' `status-messages.tsv`).
 const REQUEST_STATUSES: [(u32, &str); 7] = [
     (1000, "There has been an internal error when processing the request."),
-    (3170, "There was an error when modifying a record. It is in use by another user."),
-    (3175, "There was an error adding, modifying or deleting a record because it is already in use."),
-    (3176, "There was an error adding, modifying or deleting a record because a related record is in use."),
-    (3180, "There was an error when saving a record. The list is locked by another user."),
-    (3200, "The provided edit sequence is out-of-date."),
+    (3170, "The internals could not be locked. They are in use by another user."),
+    (3175, "The transaction could not be locked. It is in use by another user."),
+    (3176, "The related transaction could not be locked. It is in use by another user."),
+    (
+        3180,
+        "There was an error when saving a Customers list.  QuickBooks error message: This list has been modified by another user.",
+    ),
+    (3200, "The provided edit sequence \"1\" is out-of-date. "),
     (3231, "The request has not been processed."),
 ];
 
@@ -282,6 +285,15 @@ impl Fault {
             Self::CannotOpen(_) | Self::MalformedDescription | Self::AnotherFile => "file not open, wrong",
         }
     }
+}
+
+/// All faults that can strike at a step. Only a change carries an `EditSequence` that can be out of date.
+pub(crate) fn faults_of(step: &Step) -> Vec<Fault> {
+    let mut faults = faults_at(step.place);
+    if !step.name.contains("ModRq") {
+        faults.retain(|fault| !matches!(fault, Fault::RequestStatus(3200, _)));
+    }
+    faults
 }
 
 /// All faults that can strike at a place.

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use crate::{
     journey::Journey,
     run::{self, Undisturbed, Verdict},
-    step::{Place, Strike, faults_at},
+    step::{Place, Strike, faults_of},
     table::Table,
     world::Job,
 };
@@ -146,7 +146,7 @@ impl Faults {
         let mut planned = Vec::new();
         for journey in undisturbed {
             for step in &journey.steps {
-                for fault in faults_at(step.place) {
+                for fault in faults_of(step) {
                     let strike = Strike {
                         step: step.clone(),
                         fault,
@@ -235,7 +235,7 @@ fn random(undisturbed: &[Arc<Undisturbed>], seed: u64) -> Planned {
         let mut step = step.clone();
         // A fault makes further steps of the same name; later ones than an undisturbed run has can be struck too.
         step.nth += random.random_range(0..=2);
-        let faults = faults_at(step.place);
+        let faults = faults_of(&step);
         if let Some(fault) = faults.choose(&mut random)
             && strikes.iter().all(|strike| strike.step != step)
         {

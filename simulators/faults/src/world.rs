@@ -22,7 +22,7 @@ use plumbline::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, postgres::PgPoolOptions};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Notify},
@@ -75,6 +75,12 @@ impl Job {
             socket,
             directory,
         };
+        // Throwaway clusters give up what a crash of PostgreSQL may lose; here it must lose nothing.
+        let mut session = job.cluster.options("postgres").connect().await?;
+        sqlx::raw_sql("alter role postgres set synchronous_commit = on")
+            .execute(&mut session)
+            .await?;
+        session.close().await?;
         job.cluster.drop_database(TEMPLATE).await?;
         job.cluster.create_database(TEMPLATE).await?;
         let pool = PgPoolOptions::new()
@@ -392,7 +398,8 @@ impl World {
             if quiet && now.mirror_ready && self.procore_rests(&now).await? {
                 return Ok(Rest::Done);
             }
-            if last.as_ref() != Some(&now) {
+            if last.as_ref() != Some(&now) || self.director.is_holding() {
+                // While a call is held back on purpose, real time passes and nothing else.
                 last = Some(now.clone());
                 changed = Instant::now();
             }

@@ -102,6 +102,16 @@ impl Front {
         }
     }
 
+    /// SIGTERM; it must end by itself, without an error.
+    async fn terminate(&self, replica: usize) {
+        let Some(services) = self.services() else { return };
+        match services.restart(replica).await {
+            Ok(Some(0)) => {}
+            Ok(code) => self.director.broken(format!("the service did not stop in order: {code:?}")),
+            Err(error) => self.director.broken(format!("the service could not be started again: {error:#}")),
+        }
+    }
+
     async fn soap(self: Arc<Self>, call: Call, operation: &str) -> Fate {
         let replica = self.replica();
         let fault = self.director.step(Place::Call, operation);
@@ -149,7 +159,11 @@ impl Front {
             }
             _ => {}
         }
-        let answer = self.pass_to(replica, &call).await;
+        let answer = if fault == Some(Fault::Terminated) {
+            tokio::join!(self.pass_to(replica, &call), self.terminate(replica)).0
+        } else {
+            self.pass_to(replica, &call).await
+        };
         if fault == Some(Fault::DiskFull) {
             self.disk_full(false).await;
         }
@@ -248,6 +262,10 @@ impl Front {
             Fault::RequestStatus(status, words) => {
                 let first = request_names(document).into_iter().next().unwrap_or_default();
                 json!([{"point": "request_status", "status": status, "text": words, "only": first}])
+            }
+            Fault::Guilty => {
+                let Some(name) = last_name(document) else { return };
+                json!([{"point": "before_execution", "hresult": "0x80040400", "only": name, "times": 1000}])
             }
             _ => return,
         };
@@ -458,6 +476,15 @@ fn no_content() -> Answer {
 
 fn shown(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.body).chars().take(300).collect()
+}
+
+/// What names the last record of a document: an element that stands in whatever message set the record is in.
+fn last_name(document: &str) -> Option<String> {
+    ["RefNumber", "Name"].into_iter().find_map(|element| {
+        let (_, rest) = document.rsplit_once(&format!("<{element}>"))?;
+        let (name, _) = rest.split_once('<')?;
+        Some(format!("<{element}>{name}<"))
+    })
 }
 
 /// The requests of a document, each name once, in order.

@@ -19,6 +19,7 @@ mod journey;
 mod picture;
 mod postgres;
 mod remote;
+mod rules;
 mod run;
 mod service;
 mod step;

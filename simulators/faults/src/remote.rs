@@ -45,6 +45,12 @@ impl Remote {
         self.call(reqwest::Method::POST, path, Some(body)).await
     }
 
+    /// Takes back.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.call(reqwest::Method::DELETE, path, None).await?;
+        Ok(())
+    }
+
     /// Gives QuickBooks a document, as the Web Connector's application of this name would. `Err`: the HRESULT.
     pub(crate) async fn process(&self, application: &str, document: &str) -> anyhow::Result<Result<String, String>> {
         let answer = self

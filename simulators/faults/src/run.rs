@@ -131,6 +131,7 @@ async fn play(
     let mut verdict = Verdict::default();
     let mut rest = undisturbed.journey.play(&world).await?;
     director.disarm();
+    world.mended().await?;
     // A person reads what failed and presses the button again; twice, if the first press met the fault.
     for _ in 0..2 {
         let pressed = journey::press_again(&world, &undisturbed.refused).await?;

@@ -5,7 +5,7 @@ use std::{
     fs::{File, OpenOptions},
     path::PathBuf,
     process::Stdio,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -89,14 +89,25 @@ pub(crate) struct Services {
     offset: AtomicI64,
 }
 
+/// A port below those that the system gives out by itself: while a service is down, nobody else must get its port.
+fn free_port() -> anyhow::Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    for _ in 0..12_000 {
+        let port = 18_000 + NEXT.fetch_add(1, Ordering::SeqCst) % 12_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port between 18000 and 30000 is free")
+}
+
 impl Services {
     /// Starts them and waits until they listen.
     pub(crate) async fn start(setup: Setup) -> anyhow::Result<Self> {
         let mut ports = Vec::new();
         let mut children = Vec::new();
         for _ in &setup.databases {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-            ports.push(listener.local_addr()?.port());
+            ports.push(free_port()?);
             children.push(Mutex::new(None));
         }
         let services = Self {

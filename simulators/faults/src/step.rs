@@ -119,6 +119,8 @@ pub(crate) enum Fault {
     KilledAfter,
     /// SIGKILL after the answer has left.
     KilledAfterAnswer,
+    /// SIGTERM while the call is answered; the service must end by itself and is started again.
+    Terminated,
     /// As [`Fault::KilledAfter`], with a second replica that goes on.
     ReplicaKilledAfter,
     /// Two replicas take alternate calls from here on.
@@ -181,6 +183,8 @@ pub(crate) enum Fault {
     NotStored,
     /// One request is answered with this status and not executed.
     RequestStatus(u32, &'static str),
+    /// One record is what QuickBooks cannot read (0x80040400), in whatever message set it stands.
+    Guilty,
     /// QuickBooks cannot be opened.
     CannotOpen(&'static str),
     /// The host and company description comes malformed.
@@ -220,6 +224,8 @@ impl Fault {
             Self::KilledBefore => "killed-before".to_owned(),
             Self::KilledAfter => "killed-after".to_owned(),
             Self::KilledAfterAnswer => "killed-after-answer".to_owned(),
+            Self::Terminated => "terminated".to_owned(),
+            Self::Guilty => "guilty-record".to_owned(),
             Self::ReplicaKilledAfter => "replica-killed-after".to_owned(),
             Self::TwoReplicas => "two-replicas".to_owned(),
             Self::RequestLost => "request-lost".to_owned(),
@@ -263,6 +269,8 @@ impl Fault {
         match self {
             Self::KilledBefore | Self::KilledAfter | Self::KilledAfterAnswer => "service killed",
             Self::ReplicaKilledAfter | Self::TwoReplicas => "two replicas",
+            Self::Terminated => "service stopped",
+            Self::Guilty => "guilty record",
             Self::RequestLost => "request lost",
             Self::AnswerLost => "answer lost",
             Self::Twice => "call twice",
@@ -308,6 +316,7 @@ pub(crate) fn faults_at(place: Place) -> Vec<Fault> {
             Fault::KilledBefore,
             Fault::KilledAfter,
             Fault::KilledAfterAnswer,
+            Fault::Terminated,
             Fault::ReplicaKilledAfter,
             Fault::TwoReplicas,
             Fault::RequestLost,
@@ -333,6 +342,7 @@ pub(crate) fn faults_at(place: Place) -> Vec<Fault> {
                 Fault::ExecutedTwice,
                 Fault::StoreLost,
                 Fault::NotStored,
+                Fault::Guilty,
             ]);
             faults.extend(
                 REQUEST_STATUSES

@@ -38,6 +38,7 @@ use crate::{
     http::{self, Forward},
     postgres,
     remote::{Remote, array, text},
+    rules,
     service::{SECRET_KEY, Services, Setup},
     step::{Fault, Place},
 };
@@ -117,6 +118,10 @@ impl Job {
 pub(crate) struct Books {
     /// The customer "Acme Development".
     pub(crate) customer: String,
+    /// An income account.
+    pub(crate) income_account: String,
+    /// An account for costs.
+    pub(crate) expense_account: String,
 }
 
 /// One run's world.
@@ -326,6 +331,7 @@ impl World {
 
     /// "Update Selected" in the Web Connector.
     async fn update(&self) -> anyhow::Result<()> {
+        self.services.ready().await?;
         let fault = self.director.step(Place::Update, "run");
         let mut other_file = None;
         match &fault {
@@ -358,6 +364,17 @@ impl World {
         if result == "busy" || result == "killed" {
             self.time_passes(61).await?;
         }
+        Ok(())
+    }
+
+    /// Payments are read when they are asked for, and otherwise once a day, beginning tomorrow.
+    pub(crate) async fn payments_are_read(&self) -> anyhow::Result<()> {
+        sqlx::query("update connections set payments_run_at = now() where id = $1")
+            .bind(self.connection)
+            .execute(&self.db)
+            .await?;
+        let changes = ["payment_schedule=daily".to_owned()];
+        settings::change(&self.db, self.connection, &changes, &Clock::System).await?;
         Ok(())
     }
 
@@ -438,6 +455,11 @@ impl World {
         Ok(i64::try_from(array(&state, "erp_requests").len())? <= now.orders)
     }
 
+    /// Faults that are still waiting at QuickBooks are taken back: what was wrong has been mended.
+    pub(crate) async fn mended(&self) -> anyhow::Result<()> {
+        self.quickbooks.delete("/control/faults").await
+    }
+
     /// What is left to do, in words.
     async fn left(&self) -> String {
         let rows: Vec<(String,)> = sqlx::query_as(
@@ -471,26 +493,22 @@ impl World {
         self.quickbooks.get("/control/company-file").await
     }
 
-    /// Checks what must hold in any world: Procore's rules, the books' own, no secret in the log, no panic.
+    /// Checks what must hold in any world, whatever the undisturbed one looks like.
     pub(crate) async fn check(&self) -> anyhow::Result<()> {
         let state = self.state().await?;
-        for key in ["violations", "violations_without_company"] {
-            for violation in array(&state, key) {
-                self.director.broken(format!("a rule of Procore's: {violation}"));
-            }
-        }
+        let file = self.file().await?;
         let books = self.quickbooks.get("/control/invariants").await?;
         if books["ok"] != json!(true) {
             self.director.broken(format!("the books: {books}"));
         }
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        for secret in &self.secrets {
-            if log.contains(secret.expose_secret().trim_start_matches("Bearer ")) {
-                self.director.broken("a secret stands in the log".to_owned());
-            }
-        }
-        if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
-            self.director.broken(format!("the service panicked: {line}"));
+        let mut broken = rules::of_procore(&state);
+        broken.extend(rules::no_transaction_twice(&file));
+        broken.extend(rules::to_the_cent(&state, &file));
+        broken.extend(rules::failures_are_explained(&state));
+        let secrets: Vec<&str> = self.secrets.iter().map(ExposeSecret::expose_secret).collect();
+        broken.extend(rules::of_the_log(&self.log(), &secrets));
+        for words in broken {
+            self.director.broken(words);
         }
         Ok(())
     }
@@ -532,11 +550,13 @@ async fn bookkeeping(quickbooks: &Remote) -> anyhow::Result<(Books, String)> {
         .post(
             "/control/records",
             &json!({"kind": "item_service", "name": "Retainage Payable",
-                "sales_and_purchase": {"income_account": income, "expense_account": expense}}),
+                "sales_and_purchase": {"income_account": income.as_str(), "expense_account": expense.as_str()}}),
         )
         .await?;
     let books = Books {
         customer: text(&customer, "id"),
+        income_account: income,
+        expense_account: expense,
     };
     Ok((books, text(&retainage, "id")))
 }

@@ -32,6 +32,7 @@ pub fn start_logging(filter: &str, json: bool, quiet: bool) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false);
     // A second subscriber in one process is a test's; the first stays.
     let _ = if json {

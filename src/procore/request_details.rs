@@ -181,7 +181,14 @@ async fn find(
         if told != Some(wanted) && (told.is_some() || field != "item_id") {
             continue;
         }
-        let text = |name| reader.field(name).optional_text().ok().flatten().map(str::to_owned);
+        let text = |name| {
+            reader
+                .field(name)
+                .optional_text()
+                .ok()
+                .flatten()
+                .map(str::to_owned)
+        };
         let detail = RequestDetail {
             id,
             status: text("status"),

@@ -49,7 +49,17 @@ const LOST_CONNECTION_PAUSES: [Duration; 11] = {
         Duration::from_millis(ms)
     }
     [
-        ms(0), ms(0), ms(0), ms(0), ms(0), ms(0), ms(50), ms(150), ms(400), ms(1000), ms(2000),
+        ms(0),
+        ms(0),
+        ms(0),
+        ms(0),
+        ms(0),
+        ms(0),
+        ms(50),
+        ms(150),
+        ms(400),
+        ms(1000),
+        ms(2000),
     ]
 };
 /// Answers above this size are read on a thread of their own, so that other sessions are not held up.
@@ -134,7 +144,9 @@ impl WebConnector {
         loop {
             match self.answer_once(&call, address).await {
                 Err(error) if error.is_a_lost_connection() => {
-                    let Some(pause) = pauses.next() else { return Err(error) };
+                    let Some(pause) = pauses.next() else {
+                        return Err(error);
+                    };
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "a connection to the database was lost; trying another"

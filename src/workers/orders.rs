@@ -43,6 +43,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// can be read, and a refusal is not always the last word.
 const MOST_REFUSALS: i32 = 8;
 
+/// What an order leaves out is asked for this often where Procore refuses it; then the order's own fields must do.
+const MOST_REFUSED_FACTS: i32 = 3;
+
 /// An order that fails for a reason of its own is given up after this many tries.
 const MOST_ATTEMPTS: i32 = 20;
 
@@ -203,8 +206,11 @@ impl Orders {
         let plan = match event {
             Err(error) => orders::refuse(&error),
             Ok(mut event) => {
-                complete_job(&client, &mut event).await?;
-                let details = self.requisition_facts(&client, &connection, &event).await?;
+                let patient = order.attempts < MOST_REFUSED_FACTS;
+                complete_job(&client, &mut event, patient).await?;
+                let details = self
+                    .requisition_facts(&client, &connection, &event, patient)
+                    .await?;
                 let known = Known {
                     company_id: connection.procore_company_id,
                     requisition_details: &details,
@@ -231,13 +237,14 @@ impl Orders {
         Ok(())
     }
 
-    /// What the ordinary API knows of subcontractor invoices beyond the order. One that cannot be read is left to the
-    /// order's own figures.
+    /// What the ordinary API knows of subcontractor invoices beyond the order. One that cannot be read, not even by the
+    /// `patient`, is left to the order's own figures.
     async fn requisition_facts(
         &self,
         client: &ProcoreClient,
         connection: &Connection,
         event: &ErpEvent,
+        patient: bool,
     ) -> Result<HashMap<i64, RequisitionFacts>, OrderError> {
         let ErpEvent::CreateRequisitions(orders) = event else {
             return Ok(HashMap::new());
@@ -265,7 +272,7 @@ impl Orders {
                 Ok(found) => {
                     facts.insert(order.id, found);
                 }
-                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) if patient || error.is_transient() => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(
                         requisition = order.id,
@@ -419,7 +426,8 @@ impl Orders {
 
     async fn open_details(&self, order: &Order) -> Result<Vec<i64>, ProcoreError> {
         let unknown = |error: &dyn std::error::Error| {
-            ProcoreError::new(ErrorKind::Unreachable, "look for the details of an order").with_message(error.to_string())
+            ProcoreError::new(ErrorKind::Unreachable, "look for the details of an order")
+                .with_message(error.to_string())
         };
         let connection = connections::store::find(&self.db, order.connection_id)
             .await
@@ -438,14 +446,18 @@ impl Orders {
 }
 
 /// The order of a job names neither its number nor, where a code is not in QuickBooks yet, the standard code to wait for
-/// (COD-09); the ordinary API does. What cannot be read is left to the order's own fields.
-async fn complete_job(client: &ProcoreClient, event: &mut ErpEvent) -> Result<(), ProcoreError> {
+/// (COD-09); the ordinary API does. What cannot be read, not even by the `patient`, is left to the order's own fields.
+async fn complete_job(
+    client: &ProcoreClient,
+    event: &mut ErpEvent,
+    patient: bool,
+) -> Result<(), ProcoreError> {
     let ErpEvent::CreateOrUpdateJob(job) = event else {
         return Ok(());
     };
     let id = job.id;
     if job.project_number.is_none() {
-        job.project_number = known(id, projects::number(client, id).await)?.flatten();
+        job.project_number = known(id, patient, projects::number(client, id).await)?.flatten();
     }
     let unknown = |code: &ProjectCostCode| {
         code.standard_cost_code_id.is_none()
@@ -453,7 +465,7 @@ async fn complete_job(client: &ProcoreClient, event: &mut ErpEvent) -> Result<()
             && !code.is_deleted
     };
     if job.cost_codes.iter().any(unknown)
-        && let Some(standard) = known(id, projects::standard_codes(client, id).await)?
+        && let Some(standard) = known(id, patient, projects::standard_codes(client, id).await)?
     {
         for code in job.cost_codes.iter_mut().filter(|code| unknown(code)) {
             code.standard_cost_code_id = standard.get(&code.id).copied();
@@ -463,10 +475,10 @@ async fn complete_job(client: &ProcoreClient, event: &mut ErpEvent) -> Result<()
 }
 
 /// What was read; nothing where a project will not be read however often it is tried.
-fn known<T>(project: i64, read: Result<T, ProcoreError>) -> Result<Option<T>, ProcoreError> {
+fn known<T>(project: i64, patient: bool, read: Result<T, ProcoreError>) -> Result<Option<T>, ProcoreError> {
     match read {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_transient() => Err(error),
+        Err(error) if patient || error.is_transient() => Err(error),
         Err(error) => {
             tracing::warn!(
                 project,

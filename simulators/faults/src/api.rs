@@ -65,10 +65,13 @@ impl Api {
 
     /// Nobody can tell which replica called: both die.
     async fn kill(&self) {
-        let Some(services) = self.services.get() else { return };
+        let Some(services) = self.services.get() else {
+            return;
+        };
         for replica in 0..services.ports.len() {
             if let Err(error) = services.kill(replica).await {
-                self.director.broken(format!("the service could not be started again: {error:#}"));
+                self.director
+                    .broken(format!("the service could not be started again: {error:#}"));
             }
         }
     }
@@ -76,7 +79,10 @@ impl Api {
 
 fn refusal(status: u16) -> Answer {
     let mut headers = hyper::HeaderMap::new();
-    headers.insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+    headers.insert(
+        "content-type",
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     if status == 429 {
         headers.insert("retry-after", hyper::header::HeaderValue::from_static("2"));
     }
@@ -86,7 +92,9 @@ fn refusal(status: u16) -> Answer {
         404 => "Not Found",
         409 => "Conflict",
         422 => "is invalid",
-        429 => "You have surpassed the max number of requests for an hour. Please wait until your limit resets.",
+        429 => {
+            "You have surpassed the max number of requests for an hour. Please wait until your limit resets."
+        }
         _ => "Something went wrong",
     };
     Answer {
@@ -117,6 +125,9 @@ mod tests {
 
     #[test]
     fn a_path_is_named_without_its_ids() {
-        assert_eq!(without_ids("/rest/v1.0/vendors/12/x?page=2"), "/rest/v1.0/vendors/{id}/x");
+        assert_eq!(
+            without_ids("/rest/v1.0/vendors/12/x?page=2"),
+            "/rest/v1.0/vendors/{id}/x"
+        );
     }
 }

@@ -36,7 +36,10 @@ pub(crate) enum Went {
 impl SecondConnector {
     /// A whole session.
     pub(crate) async fn session(&self) -> anyhow::Result<Went> {
-        let parameters = [("strUserName", self.user.as_str()), ("strPassword", self.password.as_str())];
+        let parameters = [
+            ("strUserName", self.user.as_str()),
+            ("strPassword", self.password.as_str()),
+        ];
         let Some(answer) = self.call("authenticate", &parameters).await else {
             return Ok(Went::TurnedAway);
         };
@@ -55,7 +58,9 @@ impl SecondConnector {
                 ("qbXMLMajorVers", "13"),
                 ("qbXMLMinorVers", "0"),
             ];
-            let Some(answer) = self.call("sendRequestXML", &parameters).await else { break };
+            let Some(answer) = self.call("sendRequestXML", &parameters).await else {
+                break;
+            };
             let document = result(&answer, "sendRequestXML").unwrap_or_default();
             if document.is_empty() {
                 break;
@@ -70,7 +75,9 @@ impl SecondConnector {
                 ("hresult", hresult.as_str()),
                 ("message", ""),
             ];
-            let Some(answer) = self.call("receiveResponseXML", &parameters).await else { break };
+            let Some(answer) = self.call("receiveResponseXML", &parameters).await else {
+                break;
+            };
             let number = result(&answer, "receiveResponseXML").and_then(|n| n.trim().parse::<i64>().ok());
             if !number.is_some_and(|number| (0..100).contains(&number)) {
                 break;
@@ -81,15 +88,18 @@ impl SecondConnector {
     }
 
     async fn call(&self, operation: &str, parameters: &[(&str, &str)]) -> Option<String> {
-        let mut body = format!(
-            "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><{operation} xmlns=\"http://developer.intuit.com/\">"
+        let parameters: String = parameters
+            .iter()
+            .map(|(name, value)| ["<", name, ">", &escape(value), "</", name, ">"].concat())
+            .collect();
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><{operation} xmlns=\"http://developer.intuit.com/\">{parameters}</{operation}></soap:Body></soap:Envelope>"
         );
-        for (name, value) in parameters {
-            body.push_str(&format!("<{name}>{}</{name}>", escape(value)));
-        }
-        body.push_str(&format!("</{operation}></soap:Body></soap:Envelope>"));
         let mut headers = hyper::HeaderMap::new();
-        headers.insert("content-type", hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"));
+        headers.insert(
+            "content-type",
+            hyper::header::HeaderValue::from_static("text/xml; charset=utf-8"),
+        );
         let call = Call {
             method: hyper::Method::POST,
             path: "/qbwc".to_owned(),
@@ -97,7 +107,9 @@ impl SecondConnector {
             body: body.into(),
         };
         let Answer { status, body, .. } = self.forward.call(&self.service, &call).await?;
-        status.is_success().then(|| String::from_utf8_lossy(&body).into_owned())
+        status
+            .is_success()
+            .then(|| String::from_utf8_lossy(&body).into_owned())
     }
 }
 
@@ -133,7 +145,10 @@ fn between_all(text: &str, from: &str, to: &str) -> Vec<String> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\r', "&#13;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\r', "&#13;")
 }
 
 fn unescape(text: &str) -> String {
@@ -154,7 +169,10 @@ mod tests {
     fn a_call_is_named_whatever_its_prefixes() {
         let call = b"<soap:Envelope><soap:Body><authenticate xmlns=\"x\"><strUserName>a</strUserName></authenticate></soap:Body></soap:Envelope>";
         assert_eq!(operation(call).unwrap(), "authenticate");
-        assert_eq!(operation(b"<s:Envelope><s:Body><t:serverVersion/></s:Body>").unwrap(), "serverVersion");
+        assert_eq!(
+            operation(b"<s:Envelope><s:Body><t:serverVersion/></s:Body>").unwrap(),
+            "serverVersion"
+        );
     }
 
     #[test]

@@ -101,9 +101,7 @@ impl Director {
         let position = state.planned.iter().position(|strike| strike.step == step)?;
         let strike = state.planned.remove(position);
         let fault = strike.fault.clone();
-        state
-            .trace
-            .push(format!("{at:>6} ms  >>>> {}", fault.name()));
+        state.trace.push(format!("{at:>6} ms  >>>> {}", fault.name()));
         state.struck.push(strike);
         Some(fault)
     }
@@ -111,9 +109,7 @@ impl Director {
     /// Adds a line to the trace.
     pub(crate) fn note(&self, words: impl AsRef<str>) {
         let at = self.began.elapsed().as_millis();
-        self.state()
-            .trace
-            .push(format!("{at:>6} ms  {}", words.as_ref()));
+        self.state().trace.push(format!("{at:>6} ms  {}", words.as_ref()));
     }
 
     /// A promise was broken, whatever the world looks like in the end.

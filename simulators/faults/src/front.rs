@@ -98,7 +98,8 @@ impl Front {
         if let Some(services) = self.services()
             && let Err(error) = services.kill(replica).await
         {
-            self.director.broken(format!("the service could not be started again: {error:#}"));
+            self.director
+                .broken(format!("the service could not be started again: {error:#}"));
         }
     }
 
@@ -107,8 +108,12 @@ impl Front {
         let Some(services) = self.services() else { return };
         match services.restart(replica).await {
             Ok(Some(0)) => {}
-            Ok(code) => self.director.broken(format!("the service did not stop in order: {code:?}")),
-            Err(error) => self.director.broken(format!("the service could not be started again: {error:#}")),
+            Ok(code) => self
+                .director
+                .broken(format!("the service did not stop in order: {code:?}")),
+            Err(error) => self
+                .director
+                .broken(format!("the service could not be started again: {error:#}")),
         }
     }
 
@@ -269,11 +274,15 @@ impl Front {
             }
             _ => return,
         };
-        if matches!(fault, Fault::ConnectorKilledBefore | Fault::ConnectorKilledAfter | Fault::StoreLost | Fault::NotStored) {
+        if matches!(
+            fault,
+            Fault::ConnectorKilledBefore | Fault::ConnectorKilledAfter | Fault::StoreLost | Fault::NotStored
+        ) {
             self.live.store(false, Ordering::SeqCst);
         }
         if let Err(error) = self.quickbooks.post("/control/faults", &orders).await {
-            self.director.broken(format!("the stand-in would not take the fault: {error:#}"));
+            self.director
+                .broken(format!("the stand-in would not take the fault: {error:#}"));
         }
     }
 
@@ -298,10 +307,15 @@ impl Front {
                 if document.is_empty() {
                     return;
                 }
-                if request_names(&document).iter().any(|name| !name.ends_with("QueryRq"))
+                if request_names(&document)
+                    .iter()
+                    .any(|name| !name.ends_with("QueryRq"))
                     && !document.contains("newMessageSetID=\"")
                 {
-                    self.director.broken(format!("a write left without a newMessageSetID: {}", requests(&document)));
+                    self.director.broken(format!(
+                        "a write left without a newMessageSetID: {}",
+                        requests(&document)
+                    ));
                 }
                 sqlx::query_scalar::<_, bool>("select exists (select from exchanges where request_xml = $1)")
                     .bind(document)
@@ -310,7 +324,8 @@ impl Front {
             }
             "receiveResponseXML" => {
                 let response = connector::parameter(&said, "response").unwrap_or_default();
-                let number = connector::result(&body, operation).and_then(|number| number.parse::<i64>().ok());
+                let number =
+                    connector::result(&body, operation).and_then(|number| number.parse::<i64>().ok());
                 if response.is_empty() || number.is_none_or(|number| number < 0) {
                     return;
                 }
@@ -332,10 +347,14 @@ impl Front {
         };
         match kept {
             Ok(true) => {}
-            Ok(false) => self.director.broken(format!("the answer to {operation} left before it was stored")),
+            Ok(false) => self
+                .director
+                .broken(format!("the answer to {operation} left before it was stored")),
             // PostgreSQL has just been killed: then nobody can look.
             Err(error) if trouble => self.director.note(format!("not checked: {error}")),
-            Err(error) => self.director.broken(format!("the database could not be asked: {error}")),
+            Err(error) => self
+                .director
+                .broken(format!("the database could not be asked: {error}")),
         }
     }
 
@@ -347,11 +366,14 @@ impl Front {
         }
         match second.session().await {
             Ok(Went::LetIn) if live && !lease_ends => {
-                self.director
-                    .broken("a second Web Connector was let in while the first one's session was live".to_owned());
+                self.director.broken(
+                    "a second Web Connector was let in while the first one's session was live".to_owned(),
+                );
             }
             Ok(went) => self.director.note(format!("the second Web Connector: {went:?}")),
-            Err(error) => self.director.broken(format!("the second Web Connector failed: {error:#}")),
+            Err(error) => self
+                .director
+                .broken(format!("the second Web Connector failed: {error:#}")),
         }
     }
 
@@ -364,7 +386,10 @@ impl Front {
         .await;
         match pid {
             Ok(pid) => {
-                let _ = tokio::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().await;
+                let _ = tokio::process::Command::new("kill")
+                    .args(["-KILL", &pid.to_string()])
+                    .status()
+                    .await;
                 self.director.note("PostgreSQL crashed");
                 // Until it is back: our own questions must not be lost with it.
                 for _ in 0..500 {
@@ -374,7 +399,9 @@ impl Front {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
-            Err(error) => self.director.broken(format!("PostgreSQL could not be crashed: {error}")),
+            Err(error) => self
+                .director
+                .broken(format!("PostgreSQL could not be crashed: {error}")),
         }
     }
 
@@ -385,7 +412,8 @@ impl Front {
             "delete from fault_disk_full"
         };
         if let Err(error) = sqlx::query(sql).execute(&self.db).await {
-            self.director.broken(format!("the disk could not be filled: {error}"));
+            self.director
+                .broken(format!("the disk could not be filled: {error}"));
         }
     }
 
@@ -460,7 +488,9 @@ impl Front {
                 .await;
         match kept {
             Ok(true) => {}
-            Ok(false) => self.director.broken(format!("webhook {id} was answered before it was stored")),
+            Ok(false) => self
+                .director
+                .broken(format!("webhook {id} was answered before it was stored")),
             Err(error) => self.director.note(format!("not checked: {error}")),
         }
     }

@@ -102,11 +102,19 @@ impl Forward {
             .ok()?;
         let status = answer.status();
         let mut headers = answer.headers().clone();
-        for hop in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        for hop in [
+            header::CONNECTION,
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+        ] {
             headers.remove(hop);
         }
         let body = answer.bytes().await.ok()?;
-        Some(Answer { status, headers, body })
+        Some(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 }
 
@@ -129,7 +137,10 @@ where
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
                         let call = Call {
                             method: head.method,
-                            path: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+                            path: head
+                                .uri
+                                .path_and_query()
+                                .map_or_else(String::new, ToString::to_string),
                             headers: head.headers,
                             body,
                         };

@@ -27,17 +27,20 @@ pub(crate) enum Journey {
     Invoice,
     /// Checks and card payments come back to Procore; one is voided.
     Payment,
+    /// QuickBooks' vendors are read in small pages and offered in Procore.
+    Lists,
 }
 
 impl Journey {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Vendor,
         Self::CostCodes,
         Self::Job,
         Self::Commitment,
         Self::Invoice,
         Self::Payment,
+        Self::Lists,
     ];
 
     /// The name on the command line.
@@ -49,6 +52,7 @@ impl Journey {
             Self::Commitment => "commitment",
             Self::Invoice => "invoice",
             Self::Payment => "payment",
+            Self::Lists => "lists",
         }
     }
 
@@ -56,19 +60,27 @@ impl Journey {
     pub(crate) async fn play(self, world: &World) -> anyhow::Result<Rest> {
         let mut stage = Stage::new(world);
         let before: &[Self] = match self {
-            Self::Vendor | Self::CostCodes => &[],
+            Self::Vendor | Self::CostCodes | Self::Lists => &[],
             Self::Job => &[Self::CostCodes],
             Self::Commitment => &[Self::Vendor, Self::CostCodes, Self::Job],
             Self::Invoice => &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment],
-            Self::Payment => &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment, Self::Invoice],
+            Self::Payment => &[
+                Self::Vendor,
+                Self::CostCodes,
+                Self::Job,
+                Self::Commitment,
+                Self::Invoice,
+            ],
         };
         for journey in before {
             if let Rest::Stuck(left) = stage.play(*journey, false).await? {
                 bail!("{} did not come to rest before any fault: {left}", journey.name());
             }
         }
-        if self == Self::Payment {
-            world.payments_are_read().await?;
+        match self {
+            Self::Payment => world.payments_are_read().await?,
+            Self::Lists => world.set("page_size=2").await?,
+            _ => {}
         }
         world.director.arm();
         stage.play(self, true).await
@@ -108,6 +120,7 @@ impl<'a> Stage<'a> {
             Journey::Commitment => self.commitment(whole).await,
             Journey::Invoice => self.invoice(whole).await,
             Journey::Payment => self.payment().await,
+            Journey::Lists => self.lists().await,
         }
     }
 
@@ -120,13 +133,18 @@ impl<'a> Stage<'a> {
     }
 
     async fn export(&self, what: &str, ids: &[i64], fields: Value) -> anyhow::Result<()> {
-        self.make("/export", json!({"what": what, "ids": ids, "erp_custom_fields": fields})).await?;
+        self.make(
+            "/export",
+            json!({"what": what, "ids": ids, "erp_custom_fields": fields}),
+        )
+        .await?;
         Ok(())
     }
 
     /// The button is pressed once more, before the first export is through.
     async fn press_twice(&self, what: &str, id: i64) -> anyhow::Result<()> {
-        self.make("/export", json!({"what": what, "ids": [id], "force": true})).await?;
+        self.make("/export", json!({"what": what, "ids": [id], "force": true}))
+            .await?;
         Ok(())
     }
 
@@ -154,7 +172,10 @@ impl<'a> Stage<'a> {
 
     async fn cost_codes(&mut self) -> anyhow::Result<Rest> {
         let parents = self
-            .made("/standard-cost-codes", json!([{"code": "03", "name": "Concrete"}, {"code": "09", "name": "Finishes"}]))
+            .made(
+                "/standard-cost-codes",
+                json!([{"code": "03", "name": "Concrete"}, {"code": "09", "name": "Finishes"}]),
+            )
             .await?;
         self.leaves = self
             .made(
@@ -252,16 +273,33 @@ impl<'a> Stage<'a> {
         pay(&first, "200000.05", "check", "1001").await?;
         let voided = pay(&first, "0.29", "check", "1002").await?;
         pay(&second, "700.84", "credit_card", "1003").await?;
-        self.make("/refresh", json!({"what": "contract_payments"})).await?;
+        self.make("/refresh", json!({"what": "contract_payments"}))
+            .await?;
         let rest = self.world.rests().await?;
         if rest != Rest::Done {
             return Ok(rest);
         }
         let body = json!({"txn_id": text(&voided, "txn_id")});
         self.world.quickbooks.post("/control/void", &body).await?;
-        self.make("/refresh", json!({"what": "contract_payments"})).await?;
+        self.make("/refresh", json!({"what": "contract_payments"}))
+            .await?;
         self.world.rests().await
     }
+
+    async fn lists(&mut self) -> anyhow::Result<Rest> {
+        let subs = json!({"kind": "vendor", "count": 7, "name_prefix": "Subcontractor "});
+        self.world.quickbooks.post("/control/records/bulk", &subs).await?;
+        self.make("/refresh", json!({"what": "vendors"})).await?;
+        self.world.rests().await
+    }
+}
+
+/// The refresh button that was pressed last; the journeys press two kinds.
+fn last_refresh(state: &Value) -> &'static str {
+    let vendors = array(state, "erp_requests")
+        .iter()
+        .any(|request| text(request, "request_name") == "sync_vendors");
+    if vendors { "vendors" } else { "contract_payments" }
 }
 
 /// What the accountant chooses beside the Export button.
@@ -286,22 +324,33 @@ pub(crate) async fn press_again(world: &World, expected: &[i64]) -> anyhow::Resu
         let id = detail["item_id"].as_i64();
         order.retain(|known| *known != id);
         order.push(id);
-        last.insert(id, (text(detail, "status"), text(detail, "item_type"), detail["messages"].clone()));
+        last.insert(
+            id,
+            (
+                text(detail, "status"),
+                text(detail, "item_type"),
+                detail["messages"].clone(),
+            ),
+        );
     }
     let mut pressed = 0;
     for id in order {
-        let Some((status, kind, messages)) = last.get(&id) else { continue };
+        let Some((status, kind, messages)) = last.get(&id) else {
+            continue;
+        };
         if status != "failed" || id.is_some_and(|id| expected.contains(&id)) {
             continue;
         }
-        world.director.note(format!("a person presses again: {kind} {id:?}, {messages}"));
+        world
+            .director
+            .note(format!("a person presses again: {kind} {id:?}, {messages}"));
         let what = match kind.as_str() {
             "standard_cost_code" => "standard_cost_codes",
             "vendor" => "vendor",
             "project" => "project",
             "requisition" => "requisitions",
             "" => {
-                let body = json!({"what": "contract_payments"});
+                let body = json!({"what": last_refresh(&state)});
                 world.procore.post(&world.of_company("/refresh"), &body).await?;
                 pressed += 1;
                 continue;
@@ -325,5 +374,9 @@ pub(crate) async fn failed(world: &World) -> anyhow::Result<Vec<i64>> {
             last.insert(id, text(detail, "status") == "failed");
         }
     }
-    Ok(last.into_iter().filter(|(_, failed)| *failed).map(|(id, _)| id).collect())
+    Ok(last
+        .into_iter()
+        .filter(|(_, failed)| *failed)
+        .map(|(id, _)| id)
+        .collect())
 }

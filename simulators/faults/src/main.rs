@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod api;
+mod broken;
 mod connector;
 mod director;
 mod front;
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Play journeys with a fault at every step, or with several at random.
     Faults(sweep::Faults),
+    /// Break each invariant of the design in turn, in a copy of the sources, and see the sweep notice.
+    Broken(broken::Broken),
     /// The service under test; started by the sweep.
     #[command(hide = true)]
     Service(service::Service),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Faults(faults) => faults.run().await,
+            Command::Broken(broken) => broken.run().await,
             Command::Service(service) => service.run().await.map(|()| true),
         }
     });

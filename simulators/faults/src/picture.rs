@@ -76,12 +76,20 @@ impl Picture {
         let mut picture = Self::default();
         for list in ["vendors", "customers", "items"] {
             for record in array(&file["lists"], list) {
-                picture.add(format!("QuickBooks {list}/{}", text(record, "full_name")), record, &names);
+                picture.add(
+                    format!("QuickBooks {list}/{}", text(record, "full_name")),
+                    record,
+                    &names,
+                );
             }
         }
         for (list, records) in file["transactions"].as_object().context("no transactions")? {
             for record in records.as_array().into_iter().flatten() {
-                picture.add(format!("QuickBooks {}", transaction_name(list, record)), record, &names);
+                picture.add(
+                    format!("QuickBooks {}", transaction_name(list, record)),
+                    record,
+                    &names,
+                );
             }
         }
         for list in [
@@ -102,14 +110,24 @@ impl Picture {
             if let Some(fields) = payment.as_object_mut() {
                 fields.remove("id");
             }
-            let name = ["requisition_id", "invoice_id", "amount", "check_number", "payment_number"]
-                .map(|key| text(&payment, key))
-                .join(" ");
+            let name = [
+                "requisition_id",
+                "invoice_id",
+                "amount",
+                "check_number",
+                "payment_number",
+            ]
+            .map(|key| text(&payment, key))
+            .join(" ");
             picture.add(format!("Procore invoice_payments/{name}"), &payment, &names);
         }
         for record in array(&state, "staged_records") {
             let origin = replaced(&text(record, "origin_id"), &names);
-            picture.records.entry(format!("Procore staged {origin}")).or_default().push(Value::Null);
+            picture
+                .records
+                .entry(format!("Procore staged {origin}"))
+                .or_default()
+                .push(Value::Null);
         }
         picture.last_details(&state);
         let links: Vec<(String, i64, String)> =
@@ -154,7 +172,10 @@ impl Picture {
             last.insert(of, format!("{status} {said}"));
         }
         for (of, said) in last {
-            self.records.insert(format!("Procore request detail of {of}"), vec![Value::String(said)]);
+            self.records.insert(
+                format!("Procore request detail of {of}"),
+                vec![Value::String(said)],
+            );
         }
     }
 
@@ -166,9 +187,13 @@ impl Picture {
             let (ours, theirs) = (self.records.get(name), other.records.get(name));
             let (wanted, found) = (ours.map_or(0, Vec::len), theirs.map_or(0, Vec::len));
             if found > wanted {
-                difference.duplicates.push(format!("{name}: {found} instead of {wanted}"));
+                difference
+                    .duplicates
+                    .push(format!("{name}: {found} instead of {wanted}"));
             } else if found < wanted {
-                difference.losses.push(format!("{name}: {found} instead of {wanted}"));
+                difference
+                    .losses
+                    .push(format!("{name}: {found} instead of {wanted}"));
             } else if ours != theirs {
                 let mut fields = Vec::new();
                 for (ours, theirs) in ours.into_iter().flatten().zip(theirs.into_iter().flatten()) {
@@ -226,9 +251,18 @@ fn differing(ours: &Value, theirs: &Value, at: &str, fields: &mut Vec<String>) {
         (Value::Object(left), Value::Object(right)) => {
             let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
             for key in keys {
-                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                let at = if at.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{at}.{key}")
+                };
                 let null = &Value::Null;
-                differing(left.get(key).unwrap_or(null), right.get(key).unwrap_or(null), &at, fields);
+                differing(
+                    left.get(key).unwrap_or(null),
+                    right.get(key).unwrap_or(null),
+                    &at,
+                    fields,
+                );
             }
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
@@ -273,7 +307,11 @@ mod tests {
 
     #[test]
     fn one_too_many_one_too_few_and_another_amount_are_told_apart() {
-        let right = picture(&[("a", json!({"amount": "1.00"})), ("b", json!({})), ("c", json!({"amount": "2.00"}))]);
+        let right = picture(&[
+            ("a", json!({"amount": "1.00"})),
+            ("b", json!({})),
+            ("c", json!({"amount": "2.00"})),
+        ]);
         let wrong = picture(&[
             ("a", json!({"amount": "1.00"})),
             ("a", json!({"amount": "1.00"})),
@@ -281,7 +319,11 @@ mod tests {
         ]);
         let difference = right.compare(&wrong);
         assert_eq!(
-            (difference.duplicates.len(), difference.losses.len(), difference.changes.len()),
+            (
+                difference.duplicates.len(),
+                difference.losses.len(),
+                difference.changes.len()
+            ),
             (1, 1, 1)
         );
         assert_eq!(right.compare(&right), Difference::default());

@@ -19,7 +19,11 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::{director::Director, service::Services, step::{Fault, Place}};
+use crate::{
+    director::Director,
+    service::Services,
+    step::{Fault, Place},
+};
 
 /// What a relay needs.
 #[derive(Clone, Debug)]
@@ -148,7 +152,8 @@ impl Relay {
         if let Some(services) = self.services.get()
             && let Err(error) = services.kill(self.replica).await
         {
-            self.director.broken(format!("the service could not be started again: {error:#}"));
+            self.director
+                .broken(format!("the service could not be started again: {error:#}"));
         }
     }
 }
@@ -287,7 +292,9 @@ mod tests {
     fn a_statement_is_named_by_what_it_writes() {
         assert_eq!(writes("select id from tasks for update skip locked"), None);
         assert_eq!(
-            writes("with asked as (update tasks set a = 1) insert into exchanges (id) values (1) on conflict do update set id = 2"),
+            writes(
+                "with asked as (update tasks set a = 1) insert into exchanges (id) values (1) on conflict do update set id = 2"
+            ),
             Some("~tasks +exchanges".to_owned())
         );
         assert_eq!(writes("delete from links l using x"), Some("-links".to_owned()));

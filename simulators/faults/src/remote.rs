@@ -16,7 +16,9 @@ impl Remote {
     /// At this address.
     pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
         Ok(Self {
-            http: reqwest::Client::builder().timeout(Duration::from_mins(3)).build()?,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_mins(3))
+                .build()?,
             base: base.trim_end_matches('/').to_owned(),
         })
     }
@@ -52,7 +54,11 @@ impl Remote {
     }
 
     /// Gives QuickBooks a document, as the Web Connector's application of this name would. `Err`: the HRESULT.
-    pub(crate) async fn process(&self, application: &str, document: &str) -> anyhow::Result<Result<String, String>> {
+    pub(crate) async fn process(
+        &self,
+        application: &str,
+        document: &str,
+    ) -> anyhow::Result<Result<String, String>> {
         let answer = self
             .http
             .post(format!("{}/control/qbxml", self.base))
@@ -67,7 +73,10 @@ impl Remote {
             return Ok(Ok(text));
         }
         let refused: Value = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Err(refused["hresult"].as_str().unwrap_or("0x80040402").to_owned()))
+        Ok(Err(refused["hresult"]
+            .as_str()
+            .unwrap_or("0x80040402")
+            .to_owned()))
     }
 }
 

@@ -38,16 +38,27 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
     let mut compare = |what: &str, record: &Value, kind: &str, procore: Decimal| {
         let origin = text(record, "origin_id");
         let transactions = array(&file["transactions"], kind);
-        let Some(found) = transactions.iter().find(|found| !origin.is_empty() && text(found, "id") == origin) else {
+        let Some(found) = transactions
+            .iter()
+            .find(|found| !origin.is_empty() && text(found, "id") == origin)
+        else {
             return;
         };
         let quickbooks = sum(array(found, "lines"));
         if quickbooks != procore {
-            wrong.push(format!("{what} {}: {quickbooks} in QuickBooks, {procore} in Procore", text(record, "id")));
+            wrong.push(format!(
+                "{what} {}: {quickbooks} in QuickBooks, {procore} in Procore",
+                text(record, "id")
+            ));
         }
     };
     for commitment in array(state, "commitments") {
-        compare("commitment", commitment, "purchase_orders", sum(array(commitment, "lines")));
+        compare(
+            "commitment",
+            commitment,
+            "purchase_orders",
+            sum(array(commitment, "lines")),
+        );
     }
     for requisition in array(state, "requisitions") {
         let due = money(&requisition["summary"], "current_payment_due");
@@ -66,7 +77,13 @@ pub(crate) fn failures_are_explained(state: &Value) -> Vec<String> {
                 .iter()
                 .any(|message| message.as_str().is_some_and(|words| words.split(' ').count() > 3))
         })
-        .map(|detail| format!("{} {} failed without a word", text(detail, "item_type"), text(detail, "item_id")))
+        .map(|detail| {
+            format!(
+                "{} {} failed without a word",
+                text(detail, "item_type"),
+                text(detail, "item_id")
+            )
+        })
         .collect()
 }
 
@@ -121,7 +138,10 @@ mod tests {
 
     #[test]
     fn secrets_panics_and_silence_are_seen() {
-        assert_eq!(of_the_log("password=s3cret\nthread 'x' panicked at y", &["Bearer s3cret"]).len(), 2);
+        assert_eq!(
+            of_the_log("password=s3cret\nthread 'x' panicked at y", &["Bearer s3cret"]).len(),
+            2
+        );
         let state = json!({"request_details": [{"status": "failed", "messages": []}]});
         assert_eq!(failures_are_explained(&state).len(), 1);
         let state = json!({"request_details": [{"status": "failed", "messages": ["The name is too long."]}]});

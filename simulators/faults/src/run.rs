@@ -64,7 +64,8 @@ impl Verdict {
     /// What is wrong, one line each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut list = |what: &str, all: &[String]| problems.extend(all.iter().map(|one| format!("{what}: {one}")));
+        let mut list =
+            |what: &str, all: &[String]| problems.extend(all.iter().map(|one| format!("{what}: {one}")));
         list("twice", &self.duplicates);
         list("lost", &self.losses);
         list("wrong", &self.changes);
@@ -164,13 +165,14 @@ pub(crate) fn write_failure(
 ) -> anyhow::Result<std::path::PathBuf> {
     std::fs::create_dir_all(directory)?;
     let path = directory.join(format!("{name}.txt"));
-    let again = strikes
+    let again: Vec<String> = strikes
         .iter()
-        .map(|strike| format!(" --strike '{strike}'"))
-        .collect::<String>();
+        .map(|strike| format!("--strike '{strike}'"))
+        .collect();
     let text = format!(
-        "Again: cargo run --release -p fault-sweep -- faults --journey {}{again}\n\n{}\n\n{}\n\nThe service's log:\n{}\n",
+        "Again: cargo run --release -p fault-sweep -- faults --journey {} {}\n\n{}\n\n{}\n\nThe service's log:\n{}\n",
         journey.name(),
+        again.join(" "),
         verdict.problems().join("\n"),
         verdict.trace.join("\n"),
         verdict.log

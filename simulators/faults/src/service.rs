@@ -124,7 +124,10 @@ impl Services {
     }
 
     fn spawn(&self, n: usize) -> anyhow::Result<Child> {
-        let log: File = OpenOptions::new().create(true).append(true).open(&self.setup.log)?;
+        let log: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.setup.log)?;
         let executable = std::env::current_exe()?;
         Command::new(executable)
             .arg("service")
@@ -152,7 +155,10 @@ impl Services {
             while TcpStream::connect(("127.0.0.1", *port)).await.is_err() {
                 tries += 1;
                 if tries > 3_000 {
-                    bail!("the service does not listen; its log is {}", self.setup.log.display());
+                    bail!(
+                        "the service does not listen; its log is {}",
+                        self.setup.log.display()
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -177,7 +183,10 @@ impl Services {
         let mut code = None;
         if let Some(mut stopping) = child.take() {
             if let Some(pid) = stopping.id() {
-                Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+                Command::new("kill")
+                    .args(["-TERM", &pid.to_string()])
+                    .status()
+                    .await?;
             }
             match tokio::time::timeout(Duration::from_secs(30), stopping.wait()).await {
                 Ok(status) => code = status?.code(),

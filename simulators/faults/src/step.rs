@@ -197,18 +197,49 @@ pub(crate) enum Fault {
 
 /// Every HRESULT of the Web Connector's guide and of the SDK's table (`facts/qbwc-protocol.md` §6).
 pub(crate) const HRESULTS: [&str; 22] = [
-    "0x80040400", "0x80040401", "0x80040402", "0x80040403", "0x80040408", "0x80040409", "0x8004040A", "0x8004040D",
-    "0x80040410", "0x80040414", "0x80040416", "0x80040417", "0x80040418", "0x8004041A", "0x8004041C", "0x8004041D",
-    "0x80040420", "0x80040422", "0x80040423", "0x80040424", "0x80040430", "0x80049999",
+    "0x80040400",
+    "0x80040401",
+    "0x80040402",
+    "0x80040403",
+    "0x80040408",
+    "0x80040409",
+    "0x8004040A",
+    "0x8004040D",
+    "0x80040410",
+    "0x80040414",
+    "0x80040416",
+    "0x80040417",
+    "0x80040418",
+    "0x8004041A",
+    "0x8004041C",
+    "0x8004041D",
+    "0x80040420",
+    "0x80040422",
+    "0x80040423",
+    "0x80040424",
+    "0x80040430",
+    "0x80049999",
 ];
 /// What Procore may answer instead of doing it.
 const STATUSES: [u16; 9] = [401, 403, 404, 409, 422, 429, 500, 502, 503];
 /// What QuickBooks may answer to one request, with the words it uses (the facts' `status-messages.tsv`).
 const REQUEST_STATUSES: [(u32, &str); 7] = [
-    (1000, "There has been an internal error when processing the request."),
-    (3170, "The internals could not be locked. They are in use by another user."),
-    (3175, "The transaction could not be locked. It is in use by another user."),
-    (3176, "The related transaction could not be locked. It is in use by another user."),
+    (
+        1000,
+        "There has been an internal error when processing the request.",
+    ),
+    (
+        3170,
+        "The internals could not be locked. They are in use by another user.",
+    ),
+    (
+        3175,
+        "The transaction could not be locked. It is in use by another user.",
+    ),
+    (
+        3176,
+        "The related transaction could not be locked. It is in use by another user.",
+    ),
     (
         3180,
         "There was an error when saving a Customers list.  QuickBooks error message: This list has been modified by another user.",
@@ -275,9 +306,10 @@ impl Fault {
             Self::AnswerLost => "answer lost",
             Self::Twice => "call twice",
             Self::Late | Self::TooSlow => "call too slow",
-            Self::ConnectorKilled | Self::ConnectorKilledBefore | Self::ConnectorKilledAfter | Self::CloseLost => {
-                "QBWC killed"
-            }
+            Self::ConnectorKilled
+            | Self::ConnectorKilledBefore
+            | Self::ConnectorKilledAfter
+            | Self::CloseLost => "QBWC killed",
             Self::SecondConnector | Self::TakenOver => "two Web Connectors",
             Self::PostgresRestarted | Self::CutBefore | Self::CutAfter => "PostgreSQL restarted",
             Self::PoolExhausted => "pool exhausted",

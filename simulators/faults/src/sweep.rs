@@ -75,6 +75,15 @@ impl Faults {
     /// Plays, prints; `true` if every promise was kept in every run.
     pub(crate) async fn run(self) -> anyhow::Result<bool> {
         let began = Instant::now();
+        // Two sweeps would crash each other's PostgreSQL.
+        std::fs::create_dir_all(&self.directory)?;
+        let alone = std::fs::File::create(self.directory.join("sweep.lock"))?;
+        if alone.try_lock().is_err() {
+            bail!(
+                "another sweep runs in {}; give this one its own --directory",
+                self.directory.display()
+            );
+        }
         let journeys: Vec<Journey> = if self.journey.is_empty() {
             Journey::ALL.to_vec()
         } else {
@@ -118,7 +127,10 @@ impl Faults {
             if failures == 0 {
                 "Every promise was kept in every run,".to_owned()
             } else {
-                format!("{failures} runs broke a promise (see {}),", self.directory.join("failures").display())
+                format!(
+                    "{failures} runs broke a promise (see {}),",
+                    self.directory.join("failures").display()
+                )
             },
             began.elapsed().as_secs() / 60,
             began.elapsed().as_secs() % 60
@@ -193,7 +205,12 @@ impl Faults {
         while let Some((run, verdict)) = receiver.recv().await {
             played += 1;
             table.count(run.undisturbed.journey, &run.group, &verdict);
-            let strikes = run.strikes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
+            let strikes = run
+                .strikes
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" + ");
             if self.trace {
                 println!("{strikes}\n{}", verdict.trace.join("\n"));
             }
@@ -206,7 +223,11 @@ impl Faults {
                     &run.strikes,
                     &verdict,
                 )?;
-                println!("FAILED {} {strikes} ({})", run.undisturbed.journey.name(), at.display());
+                println!(
+                    "FAILED {} {strikes} ({})",
+                    run.undisturbed.journey.name(),
+                    at.display()
+                );
                 for problem in verdict.problems().iter().take(5) {
                     println!("       {}", problem.chars().take(400).collect::<String>());
                 }
@@ -231,7 +252,9 @@ fn random(undisturbed: &[Arc<Undisturbed>], seed: u64) -> Planned {
     let journey = &undisturbed[which];
     let mut strikes: Vec<Strike> = Vec::new();
     for _ in 0..random.random_range(2..=5) {
-        let Some(step) = journey.steps.choose(&mut random) else { break };
+        let Some(step) = journey.steps.choose(&mut random) else {
+            break;
+        };
         let mut step = step.clone();
         // A fault makes further steps of the same name; later ones than an undisturbed run has can be struck too.
         step.nth += random.random_range(0..=2);

@@ -63,7 +63,17 @@ impl Table {
     pub(crate) fn print(&self) {
         println!(
             "{:<11} {:<24} {:>6} {:>10} {:>8} {:>11} {:>7} {:>6} {:>6} {:>7} {:>8}",
-            "journey", "fault", "runs", "recovered", "by hand", "duplicates", "losses", "wrong", "stuck", "broken", "missed"
+            "journey",
+            "fault",
+            "runs",
+            "recovered",
+            "by hand",
+            "duplicates",
+            "losses",
+            "wrong",
+            "stuck",
+            "broken",
+            "missed"
         );
         let mut all = Counts::default();
         for ((journey, group), counts) in &self.rows {

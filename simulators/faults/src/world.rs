@@ -67,7 +67,8 @@ impl Job {
         let directory = std::path::absolute(root.join(format!("job-{number}")))?;
         std::fs::create_dir_all(&directory)?;
         let at = directory.join("postgres");
-        let cluster = tokio::task::spawn_blocking(move || Cluster::start(&at, Durability::Throwaway)).await??;
+        let cluster =
+            tokio::task::spawn_blocking(move || Cluster::start(&at, Durability::Throwaway)).await??;
         let url = cluster.url("postgres");
         let socket = url.split_once("host=").context("the cluster has no socket")?.1;
         let socket = PathBuf::from(socket).join(".s.PGSQL.5432");
@@ -89,7 +90,9 @@ impl Job {
             .connect_with(job.cluster.options(TEMPLATE))
             .await?;
         plumbline::database::MIGRATOR.run(&pool).await?;
-        sqlx::raw_sql(include_str!("disk_full.sql")).execute(&pool).await?;
+        sqlx::raw_sql(include_str!("disk_full.sql"))
+            .execute(&pool)
+            .await?;
         pool.close().await;
         Ok(job)
     }
@@ -99,9 +102,11 @@ impl Job {
             .max_connections(1)
             .connect_with(self.cluster.options("postgres"))
             .await?;
-        sqlx::raw_sql(AssertSqlSafe(format!(r#"create database "{name}" template {TEMPLATE}"#)))
-            .execute(&pool)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            r#"create database "{name}" template {TEMPLATE}"#
+        )))
+        .execute(&pool)
+        .await?;
         pool.close().await;
         Ok(())
     }
@@ -191,7 +196,9 @@ impl World {
         for replica in 0..replicas {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let port = listener.local_addr()?.port();
-            databases.push(format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable"));
+            databases.push(format!(
+                "postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable"
+            ));
             relays.push(postgres::serve(
                 listener,
                 postgres::Relay {
@@ -252,7 +259,9 @@ impl World {
         );
         let _ = services.set(Arc::clone(&running));
 
-        let company = procore.post("/control/companies", &json!({"name": "Demo Builders"})).await?;
+        let company = procore
+            .post("/control/companies", &json!({"name": "Demo Builders"}))
+            .await?;
         let client_secret = SecretString::from(text(&company, "client_secret"));
         let add = Add {
             name: "Demo Builders".to_owned(),
@@ -276,11 +285,16 @@ impl World {
         if let Some(warning) = added.warnings.first() {
             bail!("the registration in Procore did not work: {warning}");
         }
-        let connection = store::find(&db, added.id).await?.context("the connection is gone")?;
+        let connection = store::find(&db, added.id)
+            .await?
+            .context("the connection is gone")?;
         let qwc = render_qwc(&connection, &add.reach.public_url, 5)?;
         let password = added.qbwc_password.expose_secret().to_owned();
         let registered = quickbooks
-            .post("/control/connector/register", &json!({"qwc": qwc, "password": password}))
+            .post(
+                "/control/connector/register",
+                &json!({"qwc": qwc, "password": password}),
+            )
             .await?;
         let _ = front.second.set(SecondConnector {
             service: format!("http://127.0.0.1:{}", running.ports[0]),
@@ -307,8 +321,9 @@ impl World {
             stand_ins,
         };
         world.rests().await?;
-        let changes = [format!("retainage_item_list_id={retainage_item}")];
-        settings::change(&world.db, world.connection, &changes, &Clock::System).await?;
+        world
+            .set(&format!("retainage_item_list_id={retainage_item}"))
+            .await?;
         Ok(world)
     }
 
@@ -321,10 +336,18 @@ impl World {
     async fn time_passes(&self, seconds: i64) -> anyhow::Result<()> {
         self.director.note(format!("{seconds} s pass"));
         self.services.advance(seconds).await;
-        self.procore.post("/control/clock", &json!({"advance_seconds": seconds})).await?;
-        for channel in [plumbline::procore_webhooks::CHANNEL, plumbline::writebacks::store::CHANNEL] {
+        self.procore
+            .post("/control/clock", &json!({"advance_seconds": seconds}))
+            .await?;
+        for channel in [
+            plumbline::procore_webhooks::CHANNEL,
+            plumbline::writebacks::store::CHANNEL,
+        ] {
             // A bell that cannot be rung is rung by the workers' own tick.
-            let _ = sqlx::query("select pg_notify($1, '')").bind(channel).execute(&self.db).await;
+            let _ = sqlx::query("select pg_notify($1, '')")
+                .bind(channel)
+                .execute(&self.db)
+                .await;
         }
         Ok(())
     }
@@ -335,28 +358,44 @@ impl World {
         let fault = self.director.step(Place::Update, "run");
         let mut other_file = None;
         match &fault {
-            Some(Fault::CannotOpen(code)) => self.order(json!({"point": "begin_session", "hresult": code})).await?,
+            Some(Fault::CannotOpen(code)) => {
+                self.order(json!({"point": "begin_session", "hresult": code}))
+                    .await?;
+            }
             Some(Fault::MalformedDescription) => self.order(json!({"point": "malformed_hcp"})).await?,
             Some(Fault::CloseLost) => self.order(json!({"point": "close_lost"})).await?,
             Some(Fault::AnotherFile) => {
                 let file = self.quickbooks.get("/control/company-file").await?;
-                other_file = Some((text(&file["company"], "path"), text(&file["company"], "company_name")));
+                other_file = Some((
+                    text(&file["company"], "path"),
+                    text(&file["company"], "company_name"),
+                ));
                 let other = json!({"path": r"C:\QuickBooks\Other.qbw", "company_name": "Other Company"});
                 self.quickbooks.post("/control/open-file", &other).await?;
             }
             _ => {}
         }
-        let before = if other_file.is_some() { Some(self.quickbooks.get("/control/company-file").await?) } else { None };
-        let ran = self.quickbooks.post("/control/connector/update", &json!({})).await?;
+        let before = if other_file.is_some() {
+            Some(self.quickbooks.get("/control/company-file").await?)
+        } else {
+            None
+        };
+        let ran = self
+            .quickbooks
+            .post("/control/connector/update", &json!({}))
+            .await?;
         let result = text(&ran, "result");
-        self.director
-            .note(format!("the Web Connector: {result}, {}", text(&ran, "status_text")));
+        self.director.note(format!(
+            "the Web Connector: {result}, {}",
+            text(&ran, "status_text")
+        ));
         if let Some((path, company_name)) = other_file {
             let after = self.quickbooks.get("/control/company-file").await?;
             if Some(&after["lists"]) != before.as_ref().map(|file| &file["lists"])
                 || Some(&after["transactions"]) != before.as_ref().map(|file| &file["transactions"])
             {
-                self.director.broken("something was written into another company's file".to_owned());
+                self.director
+                    .broken("something was written into another company's file".to_owned());
             }
             let own = json!({"path": path, "company_name": company_name});
             self.quickbooks.post("/control/open-file", &own).await?;
@@ -373,8 +412,12 @@ impl World {
             .bind(self.connection)
             .execute(&self.db)
             .await?;
-        let changes = ["payment_schedule=daily".to_owned()];
-        settings::change(&self.db, self.connection, &changes, &Clock::System).await?;
+        self.set("payment_schedule=daily").await
+    }
+
+    /// Changes a setting of the connection: `NAME=VALUE`.
+    pub(crate) async fn set(&self, change: &str) -> anyhow::Result<()> {
+        settings::change(&self.db, self.connection, &[change.to_owned()], &Clock::System).await?;
         Ok(())
     }
 
@@ -428,7 +471,10 @@ impl World {
             if now.actionable + now.exchanges > 0 {
                 updates += 1;
                 if updates > MOST_UPDATES {
-                    return Ok(Rest::Stuck(format!("after {updates} runs of the Web Connector: {}", self.left().await)));
+                    return Ok(Rest::Stuck(format!(
+                        "after {updates} runs of the Web Connector: {}",
+                        self.left().await
+                    )));
                 }
                 self.update().await?;
                 continue;
@@ -472,13 +518,19 @@ impl World {
         .fetch_all(&self.db)
         .await
         .unwrap_or_default();
-        let mut left: Vec<String> = rows.into_iter().map(|(row,)| row.chars().take(300).collect()).collect();
+        let mut left: Vec<String> = rows
+            .into_iter()
+            .map(|(row,)| row.chars().take(300).collect())
+            .collect();
         if let Ok(details) = self
             .procore
             .get(&self.of_company("/request-details?wait_open=false"))
             .await
         {
-            left.push(format!("open request details in Procore: {}", details["open_details"]));
+            left.push(format!(
+                "open request details in Procore: {}",
+                details["open_details"]
+            ));
         }
         left.join("; ")
     }
@@ -544,7 +596,10 @@ async fn bookkeeping(quickbooks: &Remote) -> anyhow::Result<(Books, String)> {
     };
     let (income, expense) = (account("Income")?, account("CostOfGoodsSold")?);
     let customer = quickbooks
-        .post("/control/records", &json!({"kind": "customer", "name": "Acme Development"}))
+        .post(
+            "/control/records",
+            &json!({"kind": "customer", "name": "Acme Development"}),
+        )
         .await?;
     let retainage = quickbooks
         .post(

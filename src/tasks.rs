@@ -202,6 +202,12 @@ pub trait Machine: Serialize + for<'de> Deserialize<'de> + Sized {
     /// Takes QuickBooks' answers to the last [`Step::Ask`], one per request, in order.
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self>;
 
+    /// Whether QuickBooks would take the same write a second time without a word: transactions, whose numbers it does not
+    /// check. Such a write is looked for before it is sent again.
+    fn may_stand_twice(&self) -> bool {
+        false
+    }
+
     /// QuickBooks cannot say what became of the last write (message set status 600, 9001, 9002, 9005):
     /// go and look, never send again blindly. Reads are simply asked again.
     fn outcome_unknown(self) -> Turn<Self> {

@@ -11,6 +11,7 @@ pub mod hresult;
 pub mod progress;
 pub mod qwc_file;
 pub mod routes;
+mod second_look;
 pub mod service;
 pub mod sessions;
 pub mod soap;

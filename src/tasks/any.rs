@@ -51,6 +51,11 @@ macro_rules! any_task {
                 match self { $(Self::$variant(state) => state.answer(answers, facts).map(Self::$variant),)+ }
             }
 
+            /// See [`Machine::may_stand_twice`].
+            pub fn may_stand_twice(&self) -> bool {
+                match self { $(Self::$variant(state) => state.may_stand_twice(),)+ }
+            }
+
             /// See [`Machine::outcome_unknown`].
             pub fn outcome_unknown(self) -> Turn<Self> {
                 match self { $(Self::$variant(state) => state.outcome_unknown().map(Self::$variant),)+ }

@@ -48,12 +48,12 @@ async fn look(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Found>, s
                open.id as "open_id?", open.session_id as "open_session_id?", open.purpose as "open_purpose?",
                open.access as "open_access?", open.state as "open_state?", open.task_ids as "open_task_ids?",
                open.request_counts as "open_request_counts?", open.message_set_id as "open_message_set_id?",
-               open.times_handed_out as "open_times_handed_out?",
+               open.times_handed_out as "open_times_handed_out?", open.looked as "open_looked?",
                (select jsonb_object_agg(t.id, t.state) from tasks t
                 where t.id = any(open.task_ids) and t.status = 'asked') as "open_states: Json<States>"
            from update_sessions s join connections c on c.id = s.connection_id
            left join lateral (
-               select id, session_id, purpose, access, state, task_ids, request_counts, message_set_id, times_handed_out
+               select id, session_id, purpose, access, state, task_ids, request_counts, message_set_id, times_handed_out, looked
                from exchanges
                where connection_id = s.connection_id and state in ('handed_out', 'in_doubt')
                order by purpose = 'work' limit 1
@@ -75,6 +75,7 @@ async fn look(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Found>, s
         request_counts: row.open_request_counts.unwrap_or_default(),
         message_set_id: row.open_message_set_id,
         times_handed_out: row.open_times_handed_out.unwrap_or_default(),
+        looked: row.open_looked.unwrap_or_default(),
     });
     let session = Session {
         id: row.id,

@@ -17,6 +17,8 @@ pub enum Purpose {
     Work,
     /// Which company file is this?
     Identity,
+    /// Does QuickBooks hold what a write in doubt would make a second time?
+    Look,
     /// The queue emptied between `authenticate` and `sendRequestXML`: a harmless read, for "" would be shown as an error.
     Idle,
 }
@@ -26,6 +28,7 @@ impl Purpose {
         match self {
             Self::Work => "work",
             Self::Identity => "identity",
+            Self::Look => "look",
             Self::Idle => "idle",
         }
     }
@@ -33,6 +36,7 @@ impl Purpose {
     pub(super) fn parse(text: &str) -> Self {
         match text {
             "identity" => Self::Identity,
+            "look" => Self::Look,
             "idle" => Self::Idle,
             _ => Self::Work,
         }
@@ -129,6 +133,66 @@ pub struct Open {
     pub message_set_id: Option<String>,
     /// How often it was handed out.
     pub times_handed_out: i32,
+    /// QuickBooks was looked into since it came in doubt, and holds none of it.
+    pub looked: bool,
+}
+
+/// Stores a look at what the exchange `about` would write. Its tasks stay with that one, for which the look counts as
+/// another try.
+pub async fn insert_look(
+    db: &mut PgConnection,
+    now: DateTime<Utc>,
+    new: &NewExchange<'_>,
+    about: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"with tried as (
+               update exchanges set times_handed_out = times_handed_out + 1 where id = $9
+           )
+           insert into exchanges (id, connection_id, session_id, purpose, access, request_xml, task_ids, request_counts,
+               state, handed_out_at)
+           values ($1, $2, $3, $4, 'read', $5, $6, $7, 'handed_out', $8)"#,
+        new.id,
+        new.connection_id,
+        new.session_id,
+        new.purpose.as_str(),
+        new.request_xml,
+        new.task_ids,
+        new.request_counts,
+        now,
+        about,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that QuickBooks holds nothing of the write in doubt.
+pub async fn looked(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update exchanges set looked = true where connection_id = $1 and purpose = 'work' and state = 'in_doubt'",
+        connection_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives up the write in doubt: what it wrote was found by looking.
+pub async fn abandon_doubtful(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update exchanges set state = 'abandoned', answered_at = $2
+           where connection_id = $1 and purpose = 'work' and state = 'in_doubt'"#,
+        connection_id,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Hands out an exchange once more, the same bytes, in this session. `None`: a late call of another session has just
@@ -140,7 +204,7 @@ pub async fn hand_out_again(
     now: DateTime<Utc>,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"update exchanges set state = 'handed_out', session_id = $2, handed_out_at = $3,
+        r#"update exchanges set state = 'handed_out', session_id = $2, handed_out_at = $3, looked = false,
                times_handed_out = times_handed_out + 1
            where id = $1 and state in ('handed_out', 'in_doubt') returning request_xml"#,
         id,

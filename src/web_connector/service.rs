@@ -403,9 +403,16 @@ impl WebConnector {
     ) -> Result<String, ServiceError> {
         if let Some(open) = open {
             let ours = open.session_id == session.id && !open.in_doubt;
+            if let Some(look) = self.look_first(db, session, &open, now).await? {
+                return Ok(look);
+            }
             if open.writes && open.in_doubt && open.times_handed_out >= MOST_HAND_OUTS {
                 self.look_up_outcome(db, session, &open, now).await?;
-            } else if ours && !open.writes && open.times_handed_out >= MOST_HAND_OUTS {
+            } else if ours
+                && open.purpose == Purpose::Work
+                && !open.writes
+                && open.times_handed_out >= MOST_HAND_OUTS
+            {
                 self.give_up_question(db, session, &open, now).await?;
             } else if ours || open.writes {
                 // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
@@ -636,7 +643,7 @@ impl WebConnector {
                     .await?
             }
             Ok(answer)
-                if open.purpose == Purpose::Work
+                if matches!(open.purpose, Purpose::Work | Purpose::Look)
                     && !open.writes
                     && answers::is_for_another(&answer, &answers::tag(open.id)) =>
             {
@@ -659,6 +666,10 @@ impl WebConnector {
                         }
                     },
                     Purpose::Idle => {}
+                    Purpose::Look => {
+                        self.looked(&mut transaction, &mut session, &open, answer, now)
+                            .await?;
+                    }
                     Purpose::Work => {
                         let turns = self.judge(&mut transaction, &session, &open, answer).await?;
                         self.settle(&mut transaction, &mut session, now, turns).await?;
@@ -667,8 +678,8 @@ impl WebConnector {
                 let returned = if session.file == FileState::Wrong || session.ended {
                     Returned::always(-1)
                 } else {
-                    // After the question about the company file, the exchange in doubt is still to come.
-                    let in_doubt = open.purpose == Purpose::Identity
+                    // After a question of our own, the exchange in doubt is still to come.
+                    let in_doubt = matches!(open.purpose, Purpose::Identity | Purpose::Look)
                         && exchanges::has_work_in_doubt(&mut transaction, session.connection_id).await?;
                     let percent = |left| progress::percent(session.work_expected, session.work_done, left);
                     Returned {
@@ -747,7 +758,7 @@ impl WebConnector {
     }
 
     /// Settles turns together; in the second try, each alone, so that one the database refuses stops nothing else.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         db: &mut PgConnection,
         session: &mut Session,
@@ -838,6 +849,10 @@ impl WebConnector {
         words: &str,
         patience: i32,
     ) -> Result<(), ServiceError> {
+        if open.purpose == Purpose::Look {
+            // Its tasks belong to the write in doubt; the next session looks again.
+            return Ok(());
+        }
         let tries = queue::most_attempts(db, &open.task_ids).await?;
         if tries <= patience {
             return Ok(queue::put_back(db, now, &open.task_ids, None).await?);
@@ -867,7 +882,7 @@ impl WebConnector {
         metrics::counter!("plumbline_quickbooks_errors_total", "hresult" => code.chars().take(12).collect::<String>()).increment(1);
         let thrown = Some((code, message));
         let returned = match hresult::meaning(code) {
-            Meaning::Malformed => {
+            Meaning::Malformed if open.purpose != Purpose::Look => {
                 // Nothing was executed: halve the set until the guilty task is alone (DESIGN, invariant 5).
                 let returned = if let [alone] = open.task_ids.as_slice() {
                     let failure = Failure::new(
@@ -1143,7 +1158,7 @@ async fn hand_outs(db: &mut PgConnection, exchange_id: Uuid) -> Result<i32, sqlx
     .await
 }
 
-fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
+pub(super) fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
     Facts {
         settings: &session.settings,
         company: &session.company_file,

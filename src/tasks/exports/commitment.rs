@@ -577,6 +577,10 @@ impl Machine for CommitmentExport {
         }
     }
 
+    fn may_stand_twice(&self) -> bool {
+        true
+    }
+
     fn outcome_unknown(self) -> Turn<Self> {
         let next = match self.stage {
             Stage::Add | Stage::AddAnew => self.at(Stage::FindOut),

@@ -743,6 +743,10 @@ impl Machine for InvoiceExport {
         }
     }
 
+    fn may_stand_twice(&self) -> bool {
+        true
+    }
+
     fn outcome_unknown(self) -> Turn<Self> {
         let next = match self.stage {
             Stage::Add => self.at(Stage::FindOut),

@@ -1,7 +1,7 @@
 //! The database: connecting to PostgreSQL and bringing its schema up to date. With no `DATABASE_URL`, a private
 //! cluster is started from the system's own binaries (see [`embedded`]).
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock, time::Duration};
 
 use sqlx::{
     ConnectOptions, PgPool,
@@ -11,8 +11,18 @@ use sqlx::{
 
 pub mod embedded;
 
-/// The schema, forward-only.
-pub static MIGRATOR: Migrator = sqlx::migrate!();
+/// The schema, forward-only. A schema newer than this program is fine: while replicas are replaced one by one, the older
+/// ones may be started again after the newest has migrated.
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!();
+    migrator.set_ignore_missing(true);
+    migrator
+});
+
+/// A migration that waits for a lock makes everybody wait behind it; so it gives way after this long and tries again.
+const LOCK_PATIENCE: &str = "set lock_timeout = '3s'";
+/// Tries before a migration is given up: some minutes.
+const MOST_MIGRATION_TRIES: u32 = 60;
 
 /// Why the database could not be reached or prepared.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +62,7 @@ impl Database {
         };
         let options = url.parse::<PgConnectOptions>().map_err(DatabaseError::Url)?;
         let pool = connect(options, max_connections).await?;
-        MIGRATOR.run(&pool).await?;
+        migrate(&pool).await?;
         Ok(Self { pool, cluster: None })
     }
 
@@ -70,7 +80,7 @@ impl Database {
         .map_err(|panicked| embedded::EmbeddedError::Panicked(panicked.to_string()))??;
         let options = cluster.create_database(name).await?;
         let pool = connect(options, max_connections).await?;
-        MIGRATOR.run(&pool).await?;
+        migrate(&pool).await?;
         Ok(Self {
             pool,
             cluster: Some(cluster),
@@ -90,11 +100,48 @@ impl Database {
     }
 }
 
+/// Brings the schema up to date while other replicas may be at work. Of several that start at once, one migrates and the
+/// others wait for it.
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+    let mut session = pool.acquire().await.map_err(DatabaseError::Connect)?;
+    for tries in 1.. {
+        sqlx::raw_sql(LOCK_PATIENCE)
+            .execute(&mut *session)
+            .await
+            .map_err(DatabaseError::Connect)?;
+        match MIGRATOR.run_direct(None, &mut *session, false).await {
+            Err(error) if is_locked_out(&error) && tries < MOST_MIGRATION_TRIES => {
+                tracing::warn!("a migration waits for a lock that somebody else holds; trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            migrated => {
+                migrated?;
+                break;
+            }
+        }
+    }
+    // The session goes back to the pool as it came; a try that failed has left its lock behind.
+    sqlx::raw_sql("select pg_advisory_unlock_all(); set lock_timeout = default")
+        .execute(&mut *session)
+        .await
+        .map_err(DatabaseError::Connect)?;
+    Ok(())
+}
+
+fn is_locked_out(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(sqlx::Error::Database(error))
+    | MigrateError::ExecuteMigration(sqlx::Error::Database(error), _)) = error
+    else {
+        return false;
+    };
+    error.code().as_deref() == Some("55P03")
+}
+
 /// A pool with this service's habits: statements are logged at trace level only, for they hold people's records.
 pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<PgPool, DatabaseError> {
     PgPoolOptions::new()
         .max_connections(max_connections)
-        .acquire_timeout(std::time::Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
         .connect_with(
             options
@@ -107,7 +154,7 @@ pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<
                     ("jit", "off"),
                 ])
                 .log_statements(tracing::log::LevelFilter::Trace)
-                .log_slow_statements(tracing::log::LevelFilter::Warn, std::time::Duration::from_secs(2)),
+                .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(2)),
         )
         .await
         .map_err(DatabaseError::Connect)

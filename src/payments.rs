@@ -71,6 +71,14 @@ pub struct KnownPayment {
     pub memo: Option<String>,
     /// What became of it.
     pub state: PaymentState,
+    /// Procore has it just so; or it refused it, and is to be told again.
+    #[serde(default = "told")]
+    pub told: bool,
+}
+
+/// What was stored before this was noted had been told.
+fn told() -> bool {
+    true
 }
 
 impl KnownPayment {

@@ -22,7 +22,7 @@ pub async fn upsert(
                on conflict (connection_id, payment_txn_id, bill_txn_id) do update set
                    method = excluded.method, paid_on = excluded.paid_on, amount = excluded.amount,
                    ref_number = excluded.ref_number, memo = excluded.memo, state = excluded.state,
-                   updated_at = excluded.updated_at"#,
+                   updated_at = excluded.updated_at, told = true"#,
             connection_id,
             payment.payment_txn_id,
             payment.bill_txn_id,
@@ -41,6 +41,26 @@ pub async fn upsert(
     Ok(())
 }
 
+/// Notes that Procore refused these payments: the next reading begins anew, and tells them again.
+pub async fn refused(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    origin_ids: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"with untold as (
+               update payments set told = false
+               where connection_id = $1 and payment_txn_id || '|' || bill_txn_id = any($2)
+           )
+           update connections set payments_watermark = null where id = $1"#,
+        connection_id,
+        origin_ids,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// What is known of these payments.
 pub async fn of_payments(
     db: &mut PgConnection,
@@ -51,7 +71,7 @@ pub async fn of_payments(
         return Ok(Vec::new());
     }
     let rows = sqlx::query!(
-        r#"select payment_txn_id, bill_txn_id, requisition_id, method, paid_on, amount, ref_number, memo, state
+        r#"select payment_txn_id, bill_txn_id, requisition_id, method, paid_on, amount, ref_number, memo, state, told
            from payments where connection_id = $1 and payment_txn_id = any($2)"#,
         connection_id,
         payment_txn_ids,
@@ -70,6 +90,7 @@ pub async fn of_payments(
                 date: row.paid_on,
                 ref_number: row.ref_number,
                 memo: row.memo,
+                told: row.told,
             })
         })
         .collect()

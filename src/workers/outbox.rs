@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    connections,
+    connections, payments,
     procore::{
         client::ProcoreClient,
         deliver::{self, DeliveryError},
@@ -141,6 +141,7 @@ impl Outbox {
             .into_iter()
             .partition(|due| matches!(due.call, Ok(Writeback::CloseDetail { .. })));
         let mut fates = deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
+        self.untell(id, &calls, &fates).await?;
         // A request detail is closed after what it reports has arrived, and says so if Procore would not take it.
         let by_id: HashMap<i64, &Due> = calls.iter().map(|due| (due.id, due)).collect();
         let mut waiting: HashMap<&str, DateTime<Utc>> = HashMap::new();
@@ -171,6 +172,31 @@ impl Outbox {
         let closed = deliver_all(&client, ready.into_iter(), now).await;
         fates.extend(closed);
         Ok(fates)
+    }
+}
+
+impl Outbox {
+    /// Payments that Procore refused for good are told again by the next refresh.
+    async fn untell(&self, id: Uuid, calls: &[Due], fates: &[(i64, Fate)]) -> Result<(), sqlx::Error> {
+        let origin_ids: Vec<String> = calls
+            .iter()
+            .filter(|due| {
+                fates
+                    .iter()
+                    .any(|(of, fate)| *of == due.id && matches!(fate, Fate::Refused(_)))
+            })
+            .filter_map(|due| match &due.call {
+                Ok(Writeback::InvoicePayments { payments }) => Some(payments),
+                _ => None,
+            })
+            .flatten()
+            .map(|payment| payment.origin_id.clone())
+            .collect();
+        if origin_ids.is_empty() {
+            return Ok(());
+        }
+        let mut db = self.db.acquire().await?;
+        payments::store::refused(&mut db, id, &origin_ids).await
     }
 }
 
@@ -246,12 +272,12 @@ fn fate(result: Result<(), DeliveryError>, due: &Due, now: DateTime<Utc>) -> Fat
     }
 }
 
-/// How many refusals are not yet the last word: a right comes back, somebody else's lock goes. A request detail that
+/// Which refusal is the last word: a right comes back, somebody else's lock goes. A request detail that
 /// stays open blocks a button in Procore, so it is tried for an hour.
 fn patience(due: &Due) -> i32 {
     match due.call {
         Ok(Writeback::CloseDetail { .. }) => 12,
-        _ => 1,
+        _ => 2,
     }
 }
 

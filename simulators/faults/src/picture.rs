@@ -106,6 +106,10 @@ impl Picture {
             }
         }
         for payment in array(&state, "invoice_payments") {
+            // A voided payment keeps its row if Procore had one; one that was never told of needs none.
+            if text(payment, "amount").parse() == Ok(rust_decimal::Decimal::ZERO) {
+                continue;
+            }
             let mut payment = payment.clone();
             if let Some(fields) = payment.as_object_mut() {
                 fields.remove("id");

@@ -257,6 +257,7 @@ impl PaymentsImport {
                 // Its last amount stays, for whoever has to remove it by hand (PAY-15).
                 let deleted = KnownPayment {
                     state: PaymentState::Deleted,
+                    told: true,
                     ..known.clone()
                 };
                 put(&mut rows, deleted, Some(known));
@@ -509,6 +510,7 @@ impl Slim {
             } else {
                 PaymentState::Paid
             },
+            told: true,
         }
     }
 
@@ -568,7 +570,7 @@ fn put(rows: &mut Vec<(KnownPayment, bool)>, row: KnownPayment, known: Option<&K
         rows.remove(earlier);
     }
     if known != Some(&row) {
-        rows.push((row, known.is_none()));
+        rows.push((row, known.is_none_or(|known| !known.told)));
     }
 }
 

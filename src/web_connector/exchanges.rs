@@ -17,6 +17,10 @@ pub enum Purpose {
     Work,
     /// Which company file is this?
     Identity,
+    /// Are our newest records in this company file?
+    Probe,
+    /// The reads of a comparison, while nothing else may be handed out.
+    Compare,
     /// The queue emptied between `authenticate` and `sendRequestXML`: a harmless read, for "" would be shown as an error.
     Idle,
 }
@@ -26,6 +30,8 @@ impl Purpose {
         match self {
             Self::Work => "work",
             Self::Identity => "identity",
+            Self::Probe => "probe",
+            Self::Compare => "compare",
             Self::Idle => "idle",
         }
     }
@@ -33,6 +39,8 @@ impl Purpose {
     pub(super) fn parse(text: &str) -> Self {
         match text {
             "identity" => Self::Identity,
+            "probe" => Self::Probe,
+            "compare" => Self::Compare,
             "idle" => Self::Idle,
             _ => Self::Work,
         }

@@ -5,6 +5,7 @@
 pub mod app;
 pub mod clock;
 pub mod commands;
+pub mod comparison;
 pub mod config;
 pub mod connections;
 pub mod database;

@@ -1,7 +1,11 @@
 //! Links: the pair Procore record ↔ QuickBooks record, and what is needed to write the QuickBooks side again.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::mirror::ListKind;
+
+pub mod guid;
 pub mod store;
 
 /// Kinds of Procore record that can be linked; the names are Procore's `item_type`s for external data.
@@ -114,6 +118,47 @@ pub struct Link {
     pub quickbooks_id: String,
     /// The last known `EditSequence`.
     pub edit_sequence: Option<String>,
+}
+
+/// A stored link with what else is known of its QuickBooks record, to compare it with what stands there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownLink {
+    /// The link.
+    pub link: Link,
+    /// The full name it was last read with, for records of lists.
+    pub name: Option<String>,
+    /// The `EditSequence` it was last read with, for records of lists.
+    pub read_as: Option<String>,
+    /// The record is known to be gone: deleted by a person, or a person went on without it.
+    pub known_gone: bool,
+}
+
+/// One of the newest links: its record must be in the company file that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestLink {
+    /// The Procore side.
+    pub item: ProcoreItem,
+    /// The QuickBooks side.
+    pub quickbooks_id: String,
+    /// Its number or name, where known.
+    pub name: Option<String>,
+    /// When it was linked.
+    pub linked_at: DateTime<Utc>,
+}
+
+/// Records of a list that bear the same `ExternalGUID`, as they were last read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Twin {
+    /// The list.
+    pub kind: ListKind,
+    /// Its id.
+    pub list_id: String,
+    /// Its name.
+    pub full_name: String,
+    /// The `ExternalGUID`, in lower case.
+    pub external_guid: String,
+    /// The Procore record that is linked to it, if one is.
+    pub item: Option<ProcoreItem>,
 }
 
 /// What Procore must be told of these links.

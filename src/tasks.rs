@@ -9,8 +9,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    comparison::Compared,
     connections::{company_file::CompanyFile, settings::Settings},
-    links::{Link, NewLink, ProcoreItem},
+    links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder},
     qbxml::{Access, Request, Response},
     writebacks::Writeback,
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod imports;
 pub mod lookup;
 pub mod queue;
+pub mod reconcile;
 pub mod traces;
 
 pub use any::AnyTask;
@@ -42,6 +44,10 @@ pub struct Wants {
     pub linked_ids: Vec<String>,
     /// Payments already known of these QuickBooks payment `TxnID`s.
     pub payments: Vec<String>,
+    /// The next links of a type, after a Procore id, with what is known of their records.
+    pub links_after: Option<(ItemType, i64)>,
+    /// Records of lists that bear the same `ExternalGUID` as another.
+    pub twins: bool,
 }
 
 /// What the edge found for a task's [`Wants`], together with what every task may know.
@@ -61,7 +67,16 @@ pub struct Facts<'a> {
     pub links: &'a [Link],
     /// Payments known of the wanted payment ids.
     pub payments: &'a [crate::payments::KnownPayment],
+    /// The wanted page of links, in the order of their ids: a full one has [`LINKS_PAGE`].
+    pub page: &'a [KnownLink],
+    /// The wanted twins.
+    pub twins: &'a [Twin],
 }
+
+/// Links that are looked up at once.
+pub const LINKS_PAGE: usize = 200;
+/// The most twins that are looked up.
+pub const MOST_TWINS: usize = 200;
 
 impl Facts<'_> {
     /// The link of a Procore record, if it has one.
@@ -165,6 +180,8 @@ pub struct Effects {
     pub unreadable: Vec<String>,
     /// From when payments are read the next time (`PaymentsImport` alone).
     pub payments_watermark: Option<String>,
+    /// A part of a comparison that has been done (`Reconcile` alone).
+    pub compared: Option<Box<Compared>>,
 }
 
 impl Effects {
@@ -178,6 +195,7 @@ impl Effects {
         self.writebacks.extend(other.writebacks);
         self.unreadable.extend(other.unreadable);
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
+        self.compared = other.compared.or(self.compared.take());
     }
 }
 

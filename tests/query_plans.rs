@@ -126,6 +126,7 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
     let singled_out = statement(&["select id, state from tasks", "batch_limit = $3", "skip locked"]);
     let answered = statement(&["update exchanges set state = 'answered'", "returned = case"]);
     let poll = statement(&["has_work!"]);
+    let of_subject = statement(&["select id, state from tasks", "subject = $2", "skip locked"]);
     for account in [&busy, &idle] {
         explained(&mut db, "the usual batch", &usual, account.id, |query, id| {
             query.bind(id).bind(true).bind(20_i64)
@@ -153,6 +154,10 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
                 .bind(id)
                 .bind(true)
                 .bind(100_i32)
+        })
+        .await;
+        explained(&mut db, "one subject", &of_subject, account.id, |query, id| {
+            query.bind(id).bind("reconcile")
         })
         .await;
         let user = account.user.clone();
@@ -188,6 +193,18 @@ async fn plans_made_while_a_table_is_empty_still_find_their_rows_when_it_is_full
             format!(
                 "'{id}', '{{v 4711}}', '{{v 4711}}', '{{L-4712}}', '{{vendor}}', '{{4711}}', '{{L-4712}}'"
             ),
+        ),
+        (
+            "newest",
+            "uuid, bigint",
+            statement(&["newest.linked_at", "full_name"]),
+            format!("'{id}', 5"),
+        ),
+        (
+            "page",
+            "uuid, text, bigint, bigint",
+            statement(&["l.item_id > $3", "read_as"]),
+            format!("'{id}', 'vendor', 2500, 10"),
         ),
         (
             "refusals",

@@ -18,7 +18,9 @@ use plumbline::{
         traces::{self, Traces},
     },
 };
-use support::world::{Account, Hand, World, between, eventually, hcp, hcp_of, task, vendors_added};
+use support::world::{
+    Account, Hand, World, between, eventually, hcp, hcp_of, is_probe, probed, task, vendors_added,
+};
 use uuid::Uuid;
 
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -56,7 +58,105 @@ async fn a_moved_company_file_stops_and_goes_on_after_rebind() {
     hand.close(&ticket).await;
     store::forget_company_file(world.db(), account.id).await.unwrap();
     let ticket = hand.session(&account).await;
-    assert!(hand.send(&ticket, &renamed).await.contains("<VendorAddRq "));
+    assert!(hand.send_work(&ticket, &renamed).await.contains("<VendorAddRq "));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn love_10_our_newest_records_are_asked_for_once_and_by_the_rules_of_every_exchange() {
+    let (world, account, hand) = world().await;
+    let ids = world
+        .enqueue(
+            &account,
+            &[task("vendor:1", vendor(1, "A")), task("vendor:2", vendor(2, "B"))],
+        )
+        .await;
+    let ticket = hand.session(&account).await;
+    let request = hand.send(&ticket, &hcp(account.file_id)).await;
+    assert!(!is_probe(&request), "there is nothing to look for yet: {request}");
+    assert_eq!(hand.receive(&ticket, &vendors_added(&request)).await, 100);
+    hand.close(&ticket).await;
+    let linked: Vec<String> =
+        sqlx::query_scalar("select quickbooks_id from links where connection_id = $1 order by item_id")
+            .bind(account.id)
+            .fetch_all(world.db())
+            .await
+            .unwrap();
+
+    // An update of QuickBooks within the year stops nothing.
+    let updated = hcp(account.file_id).replace("<MinorVersion>0<", "<MinorVersion>12<");
+    let third = world.enqueue(&account, &[task("vendor:3", vendor(3, "C"))]).await[0];
+    let ticket = hand.session(&account).await;
+    let probe = hand.send(&ticket, &updated).await;
+    assert!(is_probe(&probe) && !probe.contains("VendorAdd"), "{probe}");
+    assert_eq!(
+        hand.send(&ticket, &updated).await,
+        probe,
+        "asked again: the same bytes"
+    );
+    assert_eq!(world.task(third).await.0, "ready", "the write waits");
+    // The answer is lost with its session; the next one asks anew, and the late answer counts for nothing.
+    world.clock.advance(chrono::TimeDelta::seconds(61));
+    let next = hand.session(&account).await;
+    let again = hand.send(&next, &updated).await;
+    assert!(is_probe(&again) && again != probe);
+    assert_eq!(
+        hand.receive(&next, &probed(&probe, &[&linked[0]])).await,
+        0,
+        "of another exchange"
+    );
+    assert_eq!(hand.receive(&next, "no xml").await, -1);
+    hand.close(&next).await;
+    let ticket = hand.session(&account).await;
+    hand.send(&ticket, &updated).await;
+    assert_eq!(hand.throw(&ticket, "0x80040402").await, -1);
+    hand.close(&ticket).await;
+
+    // One is gone: was it deleted? The number is the same however often the answer comes.
+    let ticket = hand.session(&account).await;
+    let probe = hand.send(&ticket, &updated).await;
+    let gone = probed(&probe, &[&linked[0]]);
+    let progress = hand.receive(&ticket, &gone).await;
+    assert!((0..100).contains(&progress), "{progress}");
+    assert_eq!(hand.receive(&ticket, &gone).await, progress);
+    let question = hand.send(&ticket, "").await;
+    assert!(question.contains("<ListDeletedQueryRq "), "{question}");
+    assert_eq!(hand.send(&ticket, "").await, question);
+    let number = between(&question, "requestID=\"", "\"");
+    let deleted = format!(
+        r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs><ListDeletedQueryRs requestID="{number}" statusCode="0" statusSeverity="Info" statusMessage="Status OK"><ListDeletedRet><ListDelType>Vendor</ListDelType><ListID>{}</ListID></ListDeletedRet></ListDeletedQueryRs></QBXMLMsgsRs></QBXML>"#,
+        linked[0]
+    );
+    let progress = hand.receive(&ticket, &deleted).await;
+    assert!((0..100).contains(&progress), "{progress}");
+    assert_eq!(hand.receive(&ticket, &deleted).await, progress);
+    let work = hand.send(&ticket, "").await;
+    assert!(work.contains("<VendorAddRq "), "{work}");
+    assert_eq!(hand.receive(&ticket, &vendors_added(&work)).await, 100);
+    for id in ids.into_iter().chain([third]) {
+        assert_eq!(world.task(id).await.0, "done");
+    }
+    hand.close(&ticket).await;
+
+    // Gone and not deleted: an older backup. Nothing is handed out, and the person there reads why.
+    let fourth = world.enqueue(&account, &[task("vendor:4", vendor(4, "D"))]).await[0];
+    let ticket = hand.session(&account).await;
+    let probe = hand.send(&ticket, &updated).await;
+    assert!(
+        !probe.contains(&linked[0]),
+        "that it was deleted is known: {probe}"
+    );
+    hand.receive(&ticket, &probed(&probe, &[&linked[1]])).await;
+    let question = hand.send(&ticket, "").await;
+    assert_eq!(hand.receive(&ticket, &nobody(&question)).await, -1);
+    let words = hand.last_error(&ticket).await;
+    assert!(
+        words.contains("older backup") && words.contains("plumbline connection rebind \"Test 7\""),
+        "{words}"
+    );
+    assert_eq!(hand.send(&ticket, "").await, "");
+    assert!(hand.close(&ticket).await.contains("older backup"));
+    assert_eq!(world.task(fourth).await.0, "ready");
     world.end().await;
 }
 
@@ -231,7 +331,9 @@ async fn a_write_on_which_quickbooks_always_throws_is_looked_up_and_then_sent_in
             first.clear();
             let writes = request.matches("<VendorAddRq ").count();
             smaller |= writes == 1;
-            let progress = if request.contains(">V3<") && writes > 0 {
+            let progress = if is_probe(&request) {
+                hand.receive(&ticket, &probed(&request, &[])).await
+            } else if request.contains(">V3<") && writes > 0 {
                 // One record makes QuickBooks crash, whatever stands beside it.
                 hand.throw(&ticket, "0x80040402").await
             } else if writes > 0 {

@@ -12,9 +12,10 @@ use uuid::Uuid;
 use super::{open, resolve, table, vault};
 use crate::{
     clock::Clock,
+    comparison,
     config::Storage,
     connections::{
-        braced, passwords,
+        argument, braced, passwords,
         settings::Settings,
         store::{self, Connection, Expected, NewConnection},
     },
@@ -27,6 +28,10 @@ use crate::{
     tasks::queue,
     web_connector::qwc_file::QwcFile,
 };
+
+pub mod repair;
+
+use repair::ReconcileArgs;
 
 /// What can be done with connections.
 #[derive(Debug, Subcommand)]
@@ -60,17 +65,20 @@ pub enum ConnectionCommand {
         /// Id, Web Connector user, or name.
         connection: String,
     },
-    /// Hand out work again, in the same order.
+    /// Hand out work again, in the same order. Where a comparison paused it, go on without the records it found missing.
     Resume {
         /// Id, Web Connector user, or name.
         connection: String,
     },
-    /// Accept the company file under a new name or path, after it was renamed or moved on purpose. Its `FileID` must still
-    /// be the connection's.
+    /// Accept the company file as it is now, after it was renamed, moved, upgraded or restored on purpose. Its `FileID`
+    /// must still be the connection's. Everything is compared before anything is written.
     Rebind {
         /// Id, Web Connector user, or name.
         connection: String,
     },
+    /// Compare every link with QuickBooks and report what is missing, changed or doubled there. Writes nothing to
+    /// QuickBooks.
+    Reconcile(ReconcileArgs),
     /// Register the webhook and push the ERP metadata to Procore once more, with a new webhook secret.
     Register {
         /// Id, Web Connector user, or name.
@@ -423,7 +431,7 @@ impl ConnectionCommand {
             }
             Self::Resume { connection } => {
                 let connection = resolve(db, &connection).await?;
-                store::set_paused(db, connection.id, None).await?;
+                repair::resume(db, &connection, &clock).await?;
                 println!(
                     "{} goes on at the next run of its Web Connector.",
                     connection.name
@@ -431,12 +439,19 @@ impl ConnectionCommand {
             }
             Self::Rebind { connection } => {
                 let connection = resolve(db, &connection).await?;
-                store::forget_company_file(db, connection.id).await?;
+                repair::rebind(db, &connection, &clock).await?;
                 println!(
-                    "{}: the next company file with FileID {} is accepted under its present name and path.",
+                    "{}: the next company file with FileID {} is accepted under its present name, path and QuickBooks version. \
+                     Before anything is written to it, all links are compared with it and its lists are read again; \
+                     `plumbline connection show {}` tells how far that is.",
                     connection.name,
-                    braced(connection.file_id)
+                    braced(connection.file_id),
+                    argument(&connection.name)
                 );
+            }
+            Self::Reconcile(reconcile) => {
+                let connection = resolve(db, &reconcile.connection).await?;
+                reconcile.run(db, &connection, &clock).await?;
             }
             Self::Register { connection, reach } => {
                 let connection = resolve(db, &connection).await?;
@@ -512,7 +527,11 @@ async fn list(db: &sqlx::PgPool, json: bool) -> anyhow::Result<()> {
 
 fn state(connection: &Connection) -> &str {
     if connection.paused_at.is_some() {
-        return "paused";
+        return if connection.paused_reason.is_some() {
+            "paused: records are missing in QuickBooks"
+        } else {
+            "paused"
+        };
     }
     connection
         .last_contact_state
@@ -526,6 +545,7 @@ fn as_json(connection: &Connection) -> serde_json::Value {
         "name": connection.name,
         "created_at": connection.created_at,
         "paused_at": connection.paused_at,
+        "paused_reason": connection.paused_reason,
         "qbwc_username": connection.qbwc_username,
         "file_id": braced(connection.file_id),
         "expected": connection.expected,
@@ -547,8 +567,10 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
     )
     .fetch_all(db)
     .await?;
+    let compared = comparison::store::report(db, connection.id).await?;
     if json {
         let mut object = as_json(connection);
+        object["comparison"] = compared.as_ref().map_or(serde_json::Value::Null, repair::as_json);
         object["tasks"] = counts
             .iter()
             .map(|row| (row.status.clone(), json!(row.n)))
@@ -595,6 +617,7 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
             }
             .to_owned(),
         ),
+        ("links compared (UTC)", repair::last_compared(compared.as_ref())),
         (
             "Procore company",
             format!(
@@ -609,7 +632,10 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
     for (what, value) in rows {
         println!("{what:>22}  {value}");
     }
-    if let Some(problem) = &connection.guard_problem {
+    for problem in [&connection.guard_problem, &connection.paused_reason]
+        .into_iter()
+        .flatten()
+    {
         println!("\n{problem}");
     }
     Ok(())

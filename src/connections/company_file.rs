@@ -10,6 +10,8 @@ pub struct CompanyFile {
     pub country: String,
     /// The product, "QuickBooks Premier 2024" say.
     pub product: String,
+    /// `MajorVersion` of the product: another one each year. Empty until seen.
+    pub major_version: String,
     /// The company's name.
     pub company_name: String,
     /// The file's path on the Windows machine.

@@ -62,6 +62,8 @@ pub struct Connection {
     pub created_at: DateTime<Utc>,
     /// Since when nothing is handed out.
     pub paused_at: Option<DateTime<Utc>>,
+    /// Why, where a comparison paused it and not a person.
+    pub paused_reason: Option<String>,
     /// The Web Connector's user.
     pub qbwc_username: String,
     /// Our `OwnerID`.
@@ -122,6 +124,7 @@ struct Row {
     name: String,
     created_at: DateTime<Utc>,
     paused_at: Option<DateTime<Utc>>,
+    paused_reason: Option<String>,
     qbwc_username: String,
     owner_id: Uuid,
     file_id: Uuid,
@@ -154,6 +157,7 @@ impl From<Row> for Connection {
             name: row.name,
             created_at: row.created_at,
             paused_at: row.paused_at,
+            paused_reason: row.paused_reason,
             qbwc_username: row.qbwc_username,
             owner_id: row.owner_id,
             file_id: row.file_id,
@@ -225,7 +229,7 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &NewConnection) -> Result<(), 
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Connection>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, name, created_at, paused_at, qbwc_username, owner_id, file_id, expected_company_name,
+        r#"select id, name, created_at, paused_at, paused_reason, qbwc_username, owner_id, file_id, expected_company_name,
                expected_company_file, expected_country, company_file as "company_file: Json<CompanyFile>",
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
@@ -243,7 +247,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Connection
 pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Connection>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, name, created_at, paused_at, qbwc_username, owner_id, file_id, expected_company_name,
+        r#"select id, name, created_at, paused_at, paused_reason, qbwc_username, owner_id, file_id, expected_company_name,
                expected_company_file, expected_country, company_file as "company_file: Json<CompanyFile>",
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
@@ -274,9 +278,13 @@ pub async fn set_paused(
     id: Uuid,
     at: Option<DateTime<Utc>>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("update connections set paused_at = $2 where id = $1", id, at)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        "update connections set paused_at = $2, paused_reason = case when $2::timestamptz is not null then paused_reason end where id = $1",
+        id,
+        at
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -332,11 +340,11 @@ pub async fn set_cost_code_list(db: impl PgExecutor<'_>, id: Uuid, list_id: i64)
     Ok(())
 }
 
-/// Accepts whatever company file with the right `FileID` comes next: its name and path are learnt anew.
+/// Accepts whatever company file with the right `FileID` comes next: its name, path and year are learnt anew.
 pub async fn forget_company_file(db: impl PgExecutor<'_>, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update connections set expected_company_name = null, expected_company_file = null, guard_problem = null,
-             company_file = company_file - 'path' - 'company_name'
+             company_file = company_file - '{path, company_name, product, major_version}'::text[]
          where id = $1",
         id
     )

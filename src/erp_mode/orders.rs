@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{priorities, subjects};
 use crate::{
-    links::{ItemType, NewLink, ProcoreItem},
+    links::{ItemType, NewLink, ProcoreItem, guid},
     procore::{
         events::{BadItem, ErpEvent, EventError, LinkedRecord},
         requisitions::RequisitionFacts,
@@ -25,7 +25,6 @@ use crate::{
 
 mod amounts;
 mod commitment;
-mod guid;
 mod invoice;
 mod job;
 mod standard_cost_code;

@@ -49,6 +49,20 @@ pub async fn list_read(
     Ok(())
 }
 
+/// What was read of the lists counts no more, and nothing may be written until all have been read again.
+pub async fn read_anew(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update connections set mirror_ready = false where id = $1",
+        connection_id
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!("delete from mirror_lists where connection_id = $1", connection_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// A choice to offer a person.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Choice {

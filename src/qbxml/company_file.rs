@@ -30,6 +30,7 @@ pub fn read(
             let host = host?;
             file.country = host.country.unwrap_or_default();
             file.product = host.product_name;
+            file.major_version = host.major_version.unwrap_or_default();
             file.supported_versions = host.supported_versions;
         }
         if let Some(company) = response.record::<CompanyRet>("CompanyRet") {
@@ -95,6 +96,7 @@ mod tests {
             CompanyFile {
                 country: "CA".into(),
                 product: "QuickBooks Premier 2024".into(),
+                major_version: "34".into(),
                 company_name: "Hill & Dale".into(),
                 path: "C:\\books.qbw".into(),
                 file_id: Some("{ours}".into()),

@@ -10,6 +10,9 @@ pub struct HostRet {
     /// "QuickBooks Premier 2024", say.
     #[yaserde(rename = "ProductName")]
     pub product_name: String,
+    /// Goes up by one with each year: 34 is QuickBooks 2024. Updates within the year move `MinorVersion` alone.
+    #[yaserde(rename = "MajorVersion")]
+    pub major_version: Option<String>,
     /// `US`, `CA`, `UK` or `AU`.
     #[yaserde(rename = "Country")]
     pub country: Option<String>,

@@ -39,6 +39,22 @@ impl TransactionQuery {
         }
     }
 
+    /// The transactions with these ids, without their lines. Of those that are not there, status 500 tells one.
+    pub(super) fn by_ids(txn_ids: &[String]) -> Self {
+        Self {
+            txn_ids: txn_ids.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// The transactions with any of these numbers, without their lines.
+    pub(super) fn by_ref_numbers(ref_numbers: &[String]) -> Self {
+        Self {
+            ref_numbers: ref_numbers.to_vec(),
+            ..Self::default()
+        }
+    }
+
     /// The request with this element, `BillQueryRq` say, for these top-level elements of each transaction.
     pub(super) fn request(mut self, element: &'static str, only: &[&str]) -> Request {
         self.include = only.iter().map(ToString::to_string).collect();
@@ -161,6 +177,10 @@ mod tests {
             bill::by_id("5C1A-1770000001"),
             bill::by_ref_number("9348"),
         ];
+        let queries: Vec<Request> = queries
+            .into_iter()
+            .chain(crate::qbxml::identity::every_query())
+            .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);
         let writes = write_message_set(Version::NEWEST, &adds(), Some((&id, None)));

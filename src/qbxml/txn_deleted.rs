@@ -33,17 +33,25 @@ struct TxnDeletedQueryRq {
     #[yaserde(rename = "TxnDelType")]
     types: Vec<String>,
     #[yaserde(rename = "DeletedDateRangeFilter")]
-    deleted: DeletedDateRange,
+    deleted: Option<DeletedDateRange>,
 }
 
 /// Asks for transactions of these kinds that were deleted at or after this local time (no offset), of the last 90 days
 /// at most. QuickBooks cannot page this query.
 pub fn query(types: &[&str], from: &str) -> Request {
+    let from = from.to_owned();
+    of_types(types, Some(DeletedDateRange { from }))
+}
+
+/// Asks for transactions of these kinds that were deleted in the last 90 days.
+pub fn query_all(types: &[&str]) -> Request {
+    of_types(types, None)
+}
+
+fn of_types(types: &[&str], deleted: Option<DeletedDateRange>) -> Request {
     let model = TxnDeletedQueryRq {
         types: types.iter().map(ToString::to_string).collect(),
-        deleted: DeletedDateRange {
-            from: from.to_owned(),
-        },
+        deleted,
     };
     Request::new("TxnDeletedQueryRq", Access::Read, &model)
 }

@@ -3,9 +3,9 @@
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::Wants;
+use super::{LINKS_PAGE, MOST_TWINS, Wants};
 use crate::{
-    links::{ItemType, Link, ProcoreItem},
+    links::{self, ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder, name_key},
     payments::{self, KnownPayment},
 };
@@ -21,6 +21,10 @@ pub struct Found {
     pub links: Vec<Link>,
     /// Wanted payments.
     pub payments: Vec<KnownPayment>,
+    /// The wanted page of links.
+    pub page: Vec<KnownLink>,
+    /// Wanted twins.
+    pub twins: Vec<Twin>,
 }
 
 /// A row of `links`.
@@ -61,11 +65,22 @@ pub async fn look_up(
         all.links.append(&mut wants.links);
         all.linked_ids.append(&mut wants.linked_ids);
         all.payments.append(&mut wants.payments);
+        all.links_after = wants.links_after.or(all.links_after);
+        all.twins |= wants.twins;
     }
     let mut found = Found {
         payments: payments::store::of_payments(db, connection_id, &all.payments).await?,
         ..Found::default()
     };
+    // Of comparisons, of which a connection has one at a time.
+    if let Some((item_type, after)) = all.links_after {
+        let limit = i64::try_from(LINKS_PAGE).unwrap_or(i64::MAX);
+        found.page = links::store::page(db, connection_id, item_type, after, limit).await?;
+    }
+    if all.twins {
+        let limit = i64::try_from(MOST_TWINS).unwrap_or(i64::MAX);
+        found.twins = links::store::twins(db, connection_id, limit).await?;
+    }
     let nothing_else = all.names.is_empty()
         && all.item_names.is_empty()
         && all.item_ids.is_empty()

@@ -14,7 +14,7 @@ use super::{
     traces::{self, Traces},
 };
 use crate::writebacks::{DetailRef, Writeback};
-use crate::{links, mirror, payments, qbxml::Access, writebacks};
+use crate::{comparison, links, mirror, payments, qbxml::Access, writebacks};
 
 /// Priority of what others wait for (lists); smaller is earlier.
 pub const FIRST: i16 = 10;
@@ -224,6 +224,45 @@ pub async fn claim(
         .collect())
 }
 
+/// Takes the ready task of one subject alone, as [`claim`] does: what may go out while everything else has to wait.
+pub async fn claim_subject(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    subject: &str,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select id, state from tasks where connection_id = $1 and subject = $2 and status = 'ready'
+           order by seq limit 1 for update skip locked"#,
+        connection_id,
+        subject,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row
+        .into_iter()
+        .map(|row| Claimed {
+            id: row.id,
+            task: serde_json::from_value(row.state).map_err(|error| error.to_string()),
+        })
+        .collect())
+}
+
+/// Whether a task of this subject is ready.
+pub async fn is_ready(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    subject: &str,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from tasks
+               where connection_id = $1 and subject = $2 and status = 'ready') as "ready!""#,
+        connection_id,
+        subject,
+    )
+    .fetch_one(db)
+    .await
+}
+
 /// States of tasks, by their ids.
 pub type States = HashMap<Uuid, Value>;
 
@@ -237,6 +276,29 @@ pub fn claimed(ids: &[Uuid], states: &States) -> Vec<Claimed> {
             })
         })
         .collect()
+}
+
+/// Takes the unfinished tasks of a subject out of the queue; what comes of their open exchange is left alone.
+pub async fn cancel(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    subject: &str,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let ids = sqlx::query_scalar!(
+        r#"update tasks set status = 'cancelled', finished_at = $3, updated_at = $3
+           where connection_id = $1 and subject = $2 and status in ('waiting', 'ready', 'later', 'asked') returning id"#,
+        connection_id,
+        subject,
+        now,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let endings: Vec<(Uuid, bool)> = ids.into_iter().map(|id| (id, false)).collect();
+    if endings.is_empty() {
+        return Ok(());
+    }
+    release(db, connection_id, &endings).await
 }
 
 /// Puts tasks whose exchange came to nothing back into the queue.
@@ -344,6 +406,8 @@ pub struct Settled {
     pub failures: Vec<(String, &'static str)>,
     /// Whether writebacks were added.
     pub owes_procore: bool,
+    /// Why writing has been paused, if it has.
+    pub paused: Option<String>,
 }
 
 /// One row of the batch update.
@@ -482,6 +546,10 @@ pub async fn settle(
         for (kind, watermark) in done.mirrored {
             mirror::store::list_read(db, connection_id, kind, watermark.as_deref(), row.created_at, now)
                 .await?;
+        }
+        if let Some(compared) = done.compared {
+            comparison::store::note(db, connection_id, id, now, &compared).await?;
+            settled.paused = compared.pause.or_else(|| settled.paused.take());
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

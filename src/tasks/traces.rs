@@ -60,7 +60,10 @@ pub async fn store(
                on conflict (connection_id, item_type, item_id) do update set
                    origin_id = excluded.origin_id, origin_code = excluded.origin_code,
                    quickbooks_id = excluded.quickbooks_id, edit_sequence = excluded.edit_sequence,
-                   linked_at = excluded.linked_at
+                   -- What is told again is no newer, and if it was gone it still is.
+                   linked_at = case when links.quickbooks_id = excluded.quickbooks_id then links.linked_at
+                       else excluded.linked_at end,
+                   gone_at = case when links.quickbooks_id = excluded.quickbooks_id then links.gone_at end
            ), mirrored as (
                insert into mirror_records (connection_id, kind, list_id, name, full_name, name_key, parent_list_id,
                    is_active, edit_sequence, detail, external_guid, data, seen_at)

@@ -4,6 +4,7 @@ use sqlx::{PgConnection, types::Json};
 
 use super::{
     exchanges::{Open, Purpose},
+    probe::Probe,
     sessions::{Care, FileState, Kept, Session, Ticket},
 };
 use crate::{
@@ -40,7 +41,10 @@ async fn look(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Found>, s
         r#"select s.ctid = (select seen.ctid from update_sessions seen where seen.id = s.id) as "fresh!",
                s.id, s.connection_id, s.qbxml_version, s.company_file as file, s.work_expected, s.work_done,
                s.last_error, s.ended_at is not null as "ended!", c.name, c.paused_at is not null as "paused!",
-               c.mirror_ready, c.file_id, c.owner_id, c.expected_company_name, c.expected_company_file,
+               c.mirror_ready, s.probe as "probe: Json<Probe>",
+               s.company_file in ('unknown', 'right')
+                   and exists (select from links l where l.connection_id = s.connection_id) as "has_links!",
+               c.file_id, c.owner_id, c.expected_company_name, c.expected_company_file,
                c.expected_country, c.company_file as "company_file: Json<CompanyFile>", c.settings as "settings: Json<Settings>",
                (select e.message_set_id from exchanges e
                 where e.connection_id = s.connection_id and e.access = 'write' and e.state = 'answered'
@@ -89,6 +93,8 @@ async fn look(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Found>, s
         connection_name: row.name,
         paused: row.paused,
         mirror_ready: row.mirror_ready,
+        has_links: row.has_links,
+        probe: row.probe.map(|probe| probe.0),
         file_id: row.file_id,
         owner_id: row.owner_id,
         expected: Expected {

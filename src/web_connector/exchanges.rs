@@ -19,6 +19,10 @@ pub enum Purpose {
     Identity,
     /// Does QuickBooks hold what a write in doubt would make a second time?
     Look,
+    /// Are our newest records in this company file?
+    Probe,
+    /// The reads of a comparison, while nothing else may be handed out.
+    Compare,
     /// The queue emptied between `authenticate` and `sendRequestXML`: a harmless read, for "" would be shown as an error.
     Idle,
 }
@@ -29,6 +33,8 @@ impl Purpose {
             Self::Work => "work",
             Self::Identity => "identity",
             Self::Look => "look",
+            Self::Probe => "probe",
+            Self::Compare => "compare",
             Self::Idle => "idle",
         }
     }
@@ -37,6 +43,8 @@ impl Purpose {
         match text {
             "identity" => Self::Identity,
             "look" => Self::Look,
+            "probe" => Self::Probe,
+            "compare" => Self::Compare,
             "idle" => Self::Idle,
             _ => Self::Work,
         }

@@ -20,6 +20,7 @@ use super::{
     progress,
     sessions::{self, Care, FileState, Kept, Session, Ticket},
     soap::{Call, Reply},
+    trust::{self, Claim, Proof},
 };
 use crate::{
     clock::Clock,
@@ -32,7 +33,7 @@ use crate::{
     tasks::{
         AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn,
         lookup::{self, Found},
-        queue,
+        queue, reconcile,
     },
 };
 
@@ -254,7 +255,7 @@ impl WebConnector {
         };
         let id = account.connection_id;
         let ticket = Ticket::random();
-        if account.paused {
+        if account.paused && !account.has_work {
             self.contact(Some(id), now, "paused");
             return reply(ticket.as_str(), "none", None);
         }
@@ -301,14 +302,18 @@ impl WebConnector {
             return Ok(String::new());
         }
         session.version = Version::choose(&session.company_file.supported_versions, shown.version);
-        if session.file != FileState::Right {
+        if matches!(session.file, FileState::Unknown | FileState::Wrong) {
             self.look_at_company_file(&mut transaction, &mut session, shown, now)
                 .await?;
         }
         let xml = match session.file {
             FileState::Wrong => String::new(),
             FileState::Unknown => self.ask_identity(&mut transaction, &session, open, now).await?,
-            FileState::Right => {
+            FileState::Suspect => self
+                .next_comparison(&mut transaction, &mut session, open, now)
+                .await?
+                .unwrap_or_default(),
+            FileState::Right | FileState::Trusted => {
                 self.next_exchange(&mut transaction, &mut session, open, now)
                     .await?
             }
@@ -401,12 +406,18 @@ impl WebConnector {
         open: Option<exchanges::Open>,
         now: DateTime<Utc>,
     ) -> Result<String, ServiceError> {
+        if trust::is_restricted(session) {
+            if let Some(xml) = self.next_comparison(db, session, open, now).await? {
+                return Ok(xml);
+            }
+            return self.idle(db, session, now).await;
+        }
         if let Some(open) = open {
             let ours = open.session_id == session.id && !open.in_doubt;
-            if let Some(look) = self.look_first(db, session, &open, now).await? {
-                return Ok(look);
-            }
-            if open.writes && open.in_doubt && open.times_handed_out >= MOST_HAND_OUTS {
+            if open.writes && open.in_doubt && !session.mirror_ready {
+                // The company file was accepted as another than it was: what became of the write is looked up in it.
+                self.settle_by_looking(db, session, &open, now).await?;
+            } else if open.writes && open.in_doubt && open.times_handed_out >= MOST_HAND_OUTS {
                 self.look_up_outcome(db, session, &open, now).await?;
             } else if ours
                 && open.purpose == Purpose::Work
@@ -415,6 +426,13 @@ impl WebConnector {
             {
                 self.give_up_question(db, session, &open, now).await?;
             } else if ours || open.writes {
+                // A write in doubt is a write: an older company file knows nothing of it and would take it once more.
+                if !ours && let Some(xml) = self.prove(db, session, now).await? {
+                    return Ok(xml);
+                }
+                if let Some(look) = self.look_first(db, session, &open, now).await? {
+                    return Ok(look);
+                }
                 // Ours: the answer was lost on the way. In doubt and a write: QuickBooks answers from its store.
                 if let Some(xml) = exchanges::hand_out_again(db, open.id, session.id, now).await? {
                     return Ok(xml);
@@ -424,11 +442,19 @@ impl WebConnector {
                 queue::put_back(db, now, &open.task_ids, None).await?;
             }
         }
-        if !session.paused
-            && let Some(xml) = self.claim(db, session, now).await?
-        {
+        if let Some(xml) = self.claim(db, session, now, Claim::Anything).await? {
             return Ok(xml);
         }
+        self.idle(db, session, now).await
+    }
+
+    /// Something harmless, for "" would be shown as an error.
+    async fn idle(
+        &self,
+        db: &mut PgConnection,
+        session: &Session,
+        now: DateTime<Utc>,
+    ) -> Result<String, ServiceError> {
         let xml = write_message_set(session.version, &[qbxml::host::query()], None);
         self.store_side_exchange(db, session, now, Purpose::Idle, &xml)
             .await?;
@@ -502,23 +528,61 @@ impl WebConnector {
         Ok(exchanges::abandon(db, open.id, now, None, None).await?)
     }
 
+    /// A write in doubt whose bytes are not handed out again: its outcome is looked up by queries.
+    async fn settle_by_looking(
+        &self,
+        db: &mut PgConnection,
+        session: &mut Session,
+        open: &exchanges::Open,
+        now: DateTime<Utc>,
+    ) -> Result<(), ServiceError> {
+        let answer = qbxml::MessageSetAnswer {
+            message_set_id: None,
+            status_code: Some(9002),
+            responses: Vec::new(),
+        };
+        let turns = self.judge(db, session, open, answer).await?;
+        self.settle(db, session, now, turns).await?;
+        Ok(exchanges::abandon(db, open.id, now, None, None).await?)
+    }
+
     /// Claims tasks until one of them has something to ask.
-    async fn claim(
+    pub(super) async fn claim(
         &self,
         db: &mut PgConnection,
         session: &mut Session,
         now: DateTime<Utc>,
+        what: Claim,
     ) -> Result<Option<String>, ServiceError> {
         for _ in 0..MOST_SILENT_BATCHES {
-            let batch = queue::claim(
-                db,
-                session.connection_id,
-                session.settings.batch_size.max(1),
-                session.mirror_ready,
-            )
-            .await?;
+            let batch = match what {
+                Claim::Anything => {
+                    queue::claim(
+                        db,
+                        session.connection_id,
+                        session.settings.batch_size.max(1),
+                        session.mirror_ready,
+                    )
+                    .await?
+                }
+                Claim::Comparison => {
+                    queue::claim_subject(db, session.connection_id, reconcile::SUBJECT).await?
+                }
+            };
             if batch.is_empty() {
                 return Ok(None);
+            }
+            let writes = |claimed: &queue::Claimed| {
+                claimed
+                    .task
+                    .as_ref()
+                    .is_ok_and(|task| task.access() == Access::Write)
+            };
+            // They stay ready: what is claimed is claimed when it is stored as asked.
+            if batch.iter().any(writes)
+                && let Some(xml) = self.prove(db, session, now).await?
+            {
+                return Ok(Some(xml));
             }
             let wants = batch
                 .iter()
@@ -574,7 +638,7 @@ impl WebConnector {
                 id,
                 connection_id: session.connection_id,
                 session_id: session.id,
-                purpose: Purpose::Work,
+                purpose: what.purpose(),
                 access,
                 message_set_id: set.as_ref(),
                 request_xml: &xml,
@@ -643,7 +707,7 @@ impl WebConnector {
                     .await?
             }
             Ok(answer)
-                if matches!(open.purpose, Purpose::Work | Purpose::Look)
+                if !matches!(open.purpose, Purpose::Identity | Purpose::Idle)
                     && !open.writes
                     && answers::is_for_another(&answer, &answers::tag(open.id)) =>
             {
@@ -652,6 +716,7 @@ impl WebConnector {
                 return Ok(before.unwrap_or(0).clamp(0, 99));
             }
             Ok(answer) => {
+                let mut proof = Proof::Settled;
                 match open.purpose {
                     Purpose::Identity => match company_file_of(&answer, &session) {
                         Ok(seen) => {
@@ -670,20 +735,33 @@ impl WebConnector {
                         self.looked(&mut transaction, &mut session, &open, answer, now)
                             .await?;
                     }
-                    Purpose::Work => {
+                    Purpose::Probe => {
+                        proof = self
+                            .proven(&mut transaction, &mut session, Some(&answer), now)
+                            .await?;
+                    }
+                    Purpose::Work | Purpose::Compare => {
                         let turns = self.judge(&mut transaction, &session, &open, answer).await?;
                         self.settle(&mut transaction, &mut session, now, turns).await?;
                     }
                 }
-                let returned = if session.file == FileState::Wrong || session.ended {
+                let percent = |left| progress::percent(session.work_expected, session.work_done, left);
+                let returned = if session.file == FileState::Wrong || session.ended || proof == Proof::NotNow
+                {
                     Returned::always(-1)
+                } else if proof == Proof::AskOn {
+                    Returned::always(percent(true))
+                } else if trust::is_restricted(&session) {
+                    // Whoever stands at the QuickBooks machine is told why, unless there is more to compare.
+                    let left = trust::comparison_waits(&mut transaction, &session).await?;
+                    let stopped = !left && session.last_error.is_some();
+                    Returned::always(if stopped { -1 } else { percent(left) })
                 } else {
                     // After a question of our own, the exchange in doubt is still to come.
-                    let in_doubt = matches!(open.purpose, Purpose::Identity | Purpose::Look)
+                    let in_doubt = matches!(open.purpose, Purpose::Identity | Purpose::Probe | Purpose::Look)
                         && exchanges::has_work_in_doubt(&mut transaction, session.connection_id).await?;
-                    let percent = |left| progress::percent(session.work_expected, session.work_done, left);
                     Returned {
-                        ready: percent(in_doubt || !session.paused),
+                        ready: percent(true),
                         none_ready: percent(in_doubt),
                         writes_allowed: mirror_ready(&mut transaction, &session).await?,
                     }
@@ -697,7 +775,11 @@ impl WebConnector {
             return returned_before(&mut db, &session, answered_id).await;
         };
         transaction.commit().await?;
-        let state = if returned < 0 { "error" } else { "working" };
+        let state = match session.file {
+            FileState::Wrong | FileState::Suspect if returned < 0 => "wrong_company_file",
+            _ if returned < 0 => "error",
+            _ => "working",
+        };
         self.contact(Some(session.connection_id), now, state);
         Ok(returned)
     }
@@ -751,6 +833,8 @@ impl WebConnector {
                 items: &found.items,
                 links: &found.links,
                 payments: &found.payments,
+                page: &found.page,
+                twins: &found.twins,
             };
             answers::judge(tasks, &counts, &tag, &answer, &facts)
         })
@@ -767,7 +851,7 @@ impl WebConnector {
     ) -> Result<(), ServiceError> {
         if session.care == Care::Usual {
             let settled = queue::settle(db, session.connection_id, now, turns).await?;
-            note(session, &settled);
+            note(session, settled);
             return Ok(());
         }
         for (id, turn) in turns {
@@ -794,7 +878,7 @@ impl WebConnector {
                     }
                     Err(error) => return Err(error.into()),
                 };
-            note(session, &settled);
+            note(session, settled);
         }
         Ok(())
     }
@@ -882,6 +966,17 @@ impl WebConnector {
         metrics::counter!("plumbline_quickbooks_errors_total", "hresult" => code.chars().take(12).collect::<String>()).increment(1);
         let thrown = Some((code, message));
         let returned = match hresult::meaning(code) {
+            Meaning::Malformed if open.purpose == Purpose::Probe => {
+                // It cannot be answered, now or later: that must not stop everything for ever.
+                self.proven(&mut transaction, &mut session, None, now).await?;
+                let returned = if session.file == FileState::Trusted {
+                    progress::percent(session.work_expected, session.work_done, true)
+                } else {
+                    -1
+                };
+                exchanges::abandon(&mut transaction, open.id, now, thrown, Some(returned)).await?;
+                returned
+            }
             Meaning::Malformed if open.purpose != Purpose::Look => {
                 // Nothing was executed: halve the set until the guilty task is alone (DESIGN, invariant 5).
                 let returned = if let [alone] = open.task_ids.as_slice() {
@@ -930,7 +1025,7 @@ impl WebConnector {
                 -1
             }
         };
-        if returned < 0 {
+        if returned < 0 && session.file != FileState::Suspect {
             session.last_error = Some(hresult::explain(code, message));
         }
         sessions::save(&mut transaction, &session, now).await?;
@@ -1120,17 +1215,28 @@ async fn judge_company_file(
         shown.country.trim().clone_into(&mut seen.country);
     }
     session.version = Version::choose(&seen.supported_versions, shown.version);
-    match guard::check(&seen, session.file_id, &session.expected, &session.company_file) {
+    let checked = guard::check(
+        &seen,
+        session.file_id,
+        &session.expected,
+        &session.company_file,
+        &session.connection_name,
+    );
+    match checked {
         Ok(()) => {
             sessions::save_company_file(db, session.connection_id, Ok(&seen)).await?;
             session.file = FileState::Right;
             session.company_file = seen;
         }
         Err(problem) => {
-            tracing::error!(connection = %session.connection_id, %now, "wrong company file; nothing is handed out");
-            sessions::save_company_file(db, session.connection_id, Err(&problem)).await?;
-            session.file = FileState::Wrong;
-            session.last_error = Some(problem);
+            tracing::error!(connection = %session.connection_id, %now, ours = problem.ours, "not the company file as it was; nothing is written");
+            sessions::save_company_file(db, session.connection_id, Err(&problem.words)).await?;
+            session.file = if problem.ours {
+                FileState::Suspect
+            } else {
+                FileState::Wrong
+            };
+            session.last_error = Some(problem.words);
         }
     }
     Ok(())
@@ -1167,6 +1273,8 @@ pub(super) fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
         items: &found.items,
         links: &found.links,
         payments: &found.payments,
+        page: &found.page,
+        twins: &found.twins,
     }
 }
 
@@ -1184,7 +1292,7 @@ async fn returned_before(
     Ok(exchanges::last_returned(db, session.id).await?.unwrap_or(-1))
 }
 
-fn note(session: &mut Session, settled: &queue::Settled) {
+fn note(session: &mut Session, settled: queue::Settled) {
     session.work_done = session.work_done.saturating_add(settled.ended);
     if settled.ended > 0 {
         metrics::counter!("plumbline_tasks_ended_total").increment(u64::try_from(settled.ended).unwrap_or(0));
@@ -1192,6 +1300,10 @@ fn note(session: &mut Session, settled: &queue::Settled) {
     for (kind, code) in &settled.failures {
         metrics::counter!("plumbline_task_failures_total", "kind" => kind.clone(), "code" => *code)
             .increment(1);
+    }
+    if let Some(reason) = settled.paused {
+        session.paused = true;
+        session.last_error = Some(reason);
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
+use super::probe::Probe;
 use crate::{
     connections::{company_file::CompanyFile, settings::Settings, store::Expected},
     qbxml::{MessageSetId, Version},
@@ -51,9 +52,9 @@ pub struct Account {
     pub connection_id: Uuid,
     /// argon2.
     pub password_hash: String,
-    /// Nothing is handed out.
+    /// Nothing is handed out, or nothing but a comparison.
     pub paused: bool,
-    /// Whether there is anything to do.
+    /// Whether there is anything to do; of a paused connection, whether links are to be compared.
     pub has_work: bool,
     /// Company file to ask the Web Connector to open; empty: the one that is open.
     pub company_file: String,
@@ -66,14 +67,17 @@ pub async fn account(db: &PgPool, user: &str) -> Result<Option<Account>, sqlx::E
     sqlx::query_as!(
         Account,
         r#"select c.id as connection_id, c.qbwc_password_hash as password_hash, c.paused_at is not null as "paused!",
-               ((select true from tasks t where t.connection_id = c.id and t.access = 'read' and t.status = 'ready'
+               case when c.paused_at is null then
+                (select true from tasks t where t.connection_id = c.id and t.access = 'read' and t.status = 'ready'
                  order by t.priority, t.seq limit 1) is true
                 or c.mirror_ready and (select true from tasks t
                  where t.connection_id = c.id and t.access = 'write' and t.status = 'ready'
                  order by t.priority, t.seq limit 1) is true
                 or exists (select from tasks t where t.connection_id = c.id and t.status = 'later')
                 or exists (select from exchanges e where e.connection_id = c.id and e.state in ('handed_out', 'in_doubt'))
-               ) as "has_work!",
+               else exists (select from tasks t where t.connection_id = c.id and t.subject = 'reconcile'
+                   and t.status in ('ready', 'later', 'asked'))
+               end as "has_work!",
                coalesce(c.expected_company_file, c.company_file->>'path', '') as "company_file!",
                (select s.last_call_at from update_sessions s where s.connection_id = c.id and s.ended_at is null) as live_since
            from connections c where c.qbwc_username = $1"#,
@@ -101,15 +105,23 @@ pub async fn open(
     )
     .execute(&mut *transaction)
     .await?;
-    // Questions about the company file belong to the session that asked them.
-    let in_doubt = sqlx::query!(
-        r#"update exchanges set state = case when purpose = 'work' then 'in_doubt' else 'abandoned' end
-           where connection_id = $1 and state = 'handed_out'"#,
-        connection_id
+    // Questions about the company file belong to the session that asked them, and so do those of a comparison.
+    let in_doubt = sqlx::query_scalar!(
+        r#"with left_open as (
+               update exchanges set state = case when purpose = 'work' then 'in_doubt' else 'abandoned' end
+               where connection_id = $1 and state = 'handed_out' returning purpose, task_ids
+           ), asked as (
+               select unnest(task_ids) as id from left_open where purpose = 'compare'
+           ), put_back as (
+               update tasks set status = 'ready', exchange_id = null, updated_at = $2
+               from asked where tasks.id = asked.id and tasks.status = 'asked'
+           )
+           select count(*) as "in_doubt!" from left_open"#,
+        connection_id,
+        now,
     )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected();
+    .fetch_one(&mut *transaction)
+    .await?;
     crate::tasks::queue::wake_later(&mut transaction, connection_id).await?;
     // Counted to a limit: enough for a percentage, and no dearer with a backlog of a hundred thousand.
     sqlx::query!(
@@ -129,6 +141,10 @@ pub async fn open(
 }
 
 /// A session, and what of its connection each call needs.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, read from the database"
+)]
 #[derive(Debug)]
 pub struct Session {
     /// Its id.
@@ -149,8 +165,12 @@ pub struct Session {
     pub ended: bool,
     /// The connection's name.
     pub connection_name: String,
-    /// Nothing is handed out.
+    /// Nothing but a comparison is handed out.
     pub paused: bool,
+    /// Whether there are links; told only until the company file is trusted.
+    pub has_links: bool,
+    /// The records of ours that were looked for in the company file.
+    pub probe: Option<Probe>,
     /// Writes may begin.
     pub mirror_ready: bool,
     /// Our `FileID` in the right company file.
@@ -194,8 +214,12 @@ pub enum Care {
 pub enum FileState {
     /// It has not shown itself yet.
     Unknown,
-    /// It is.
+    /// It is, by its name, path, year and `FileID`.
     Right,
+    /// Our newest records are in it too: writes may go out.
+    Trusted,
+    /// It bears our `FileID`, but it is not as it was: nothing but a comparison is handed out.
+    Suspect,
     /// It is not: nothing is handed out.
     Wrong,
 }
@@ -206,6 +230,8 @@ impl FileState {
         match self {
             Self::Unknown => "unknown",
             Self::Right => "right",
+            Self::Trusted => "trusted",
+            Self::Suspect => "suspect",
             Self::Wrong => "wrong",
         }
     }
@@ -214,6 +240,8 @@ impl FileState {
     pub(super) fn parse(text: &str) -> Self {
         match text {
             "right" => Self::Right,
+            "trusted" => Self::Trusted,
+            "suspect" => Self::Suspect,
             "wrong" => Self::Wrong,
             _ => Self::Unknown,
         }
@@ -231,6 +259,22 @@ pub async fn save(db: &mut PgConnection, session: &Session, now: DateTime<Utc>) 
         session.file.as_str(),
         session.work_done,
         session.last_error,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Stores which records are looked for in the company file.
+pub(super) async fn save_probe(
+    db: &mut PgConnection,
+    session_id: Uuid,
+    probe: &Probe,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update update_sessions set probe = $2 where id = $1",
+        session_id,
+        Json(probe) as _
     )
     .execute(db)
     .await?;

@@ -313,6 +313,14 @@ impl Stage {
         person_adds(&self.quickbooks, kind, fields).await
     }
 
+    /// Another application of the company file's machine sends this document.
+    pub async fn qbxml(&self, document: &str) {
+        let url = format!("{}/control/qbxml", self.quickbooks.base);
+        let request = self.quickbooks.http.post(url).body(document.to_owned());
+        let answer = request.send().await.unwrap().text().await.unwrap();
+        assert!(answer.contains("statusCode=\"0\""), "{answer}");
+    }
+
     /// Everything in the company file.
     pub async fn file(&self) -> Value {
         self.quickbooks.get("/control/company-file").await

@@ -1,6 +1,6 @@
 //! The service in this process over a database of its own, and a Web Connector that a test plays by hand.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use chrono::{DateTime, Utc};
 use plumbline::{
@@ -284,6 +284,17 @@ impl Hand {
         .text()
     }
 
+    /// As [`Self::send`]; the question whether our newest records are in the file is answered with yes.
+    pub async fn send_work(&self, ticket: &str, hcp: &str) -> String {
+        let request = self.send(ticket, hcp).await;
+        if !is_probe(&request) {
+            return request;
+        }
+        let progress = self.receive(ticket, &probed(&request, &[])).await;
+        assert!((0..100).contains(&progress), "{progress}");
+        self.send(ticket, "").await
+    }
+
     pub async fn receive(&self, ticket: &str, response: &str) -> i32 {
         self.call(
             "receiveResponseXML",
@@ -360,6 +371,49 @@ pub fn vendors_added(request: &str) -> String {
         r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs newMessageSetID="{set}" messageSetStatusCode="0">{}</QBXMLMsgsRs></QBXML>"#,
         responses.concat()
     )
+}
+
+/// Whether a message set asks for records by their ids alone: are our newest ones in the file?
+pub fn is_probe(request: &str) -> bool {
+    ["><ListID>", "><TxnID>"].iter().any(|id| {
+        request
+            .split("QueryRq requestID=\"")
+            .skip(1)
+            .any(|query| query.contains(id))
+    })
+}
+
+/// The answer to a probe in which every record is there, but those whose ids are among `gone`.
+pub fn probed(request: &str, gone: &[&str]) -> String {
+    let mut out = String::from(r#"<?xml version="1.0" ?><QBXML><QBXMLMsgsRs>"#);
+    for part in request
+        .split('<')
+        .filter(|part| part.contains("QueryRq requestID"))
+    {
+        let kind = part.split("QueryRq").next().unwrap();
+        let number = between(part, "requestID=\"", "\"");
+        let query = between(
+            request,
+            &format!("requestID=\"{number}\">"),
+            &format!("</{kind}QueryRq>"),
+        );
+        let key = if query.starts_with("<TxnID>") {
+            "TxnID"
+        } else {
+            "ListID"
+        };
+        let id = between(query, &format!("<{key}>"), "</");
+        let status = if gone.contains(&id) {
+            "statusCode=\"500\" statusSeverity=\"Warn\" statusMessage=\"not found\"/>".to_owned()
+        } else {
+            format!(
+                "statusCode=\"0\" statusSeverity=\"Info\" statusMessage=\"Status OK\"><{kind}Ret><{key}>{id}</{key}></{kind}Ret></{kind}QueryRs>"
+            )
+        };
+        write!(out, "<{kind}QueryRs requestID=\"{number}\" {status}").unwrap();
+    }
+    out.push_str("</QBXMLMsgsRs></QBXML>");
+    out
 }
 
 pub fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {

@@ -468,6 +468,47 @@ async fn a_person_at_quickbooks() {
 }
 
 #[tokio::test]
+async fn a_file_is_moved_copied_and_upgraded_with_all_that_is_in_it() {
+    let world = World::new().await;
+    world
+        .post("/control/records", json!({"kind": "vendor", "name": "Lew"}))
+        .await;
+    let (_, before) = world.control("GET", "/control/company-file", Value::Null).await;
+    let moved = json!({"path": "D:\\New.qbw", "company_name": "New"});
+    assert_eq!(
+        world.control("POST", "/control/move-file", moved.clone()).await.1,
+        moved
+    );
+    let copy = json!({"path": "E:\\Copy.qbw", "copy": true});
+    world.post("/control/move-file", copy).await;
+    assert_eq!(world.vendors().await, ["Lew"]);
+    world
+        .post("/control/records", json!({"kind": "vendor", "name": "Sue"}))
+        .await;
+    let upgraded = world
+        .control("POST", "/control/upgrade", json!({"product_year": 2025}))
+        .await;
+    assert_eq!(upgraded.0, 200, "{upgraded:?}");
+    assert!(upgraded.1["touched"].as_u64() > Some(2));
+    let back = json!({"product_year": 2024});
+    assert_eq!(world.control("POST", "/control/upgrade", back).await.0, 400);
+    let (_, after) = world.control("GET", "/control/company-file", Value::Null).await;
+    assert_eq!(after["company"]["product_year"], 2025);
+    assert_eq!(
+        after["company"]["data_extensions"],
+        before["company"]["data_extensions"]
+    );
+    assert_ne!(
+        after["lists"]["vendors"][0]["edit_sequence"],
+        before["lists"]["vendors"][0]["edit_sequence"]
+    );
+    // The original is as it was left.
+    world.post("/control/open-file", moved).await;
+    assert_eq!(world.vendors().await, ["Lew"]);
+    world.running.stop().await;
+}
+
+#[tokio::test]
 async fn registration_is_refused_with_the_connectors_codes() {
     let world = World::new().await;
     let qwc = world.qwc();

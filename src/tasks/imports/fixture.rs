@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     connections::{company_file::CompanyFile, settings::Settings},
-    links::{ItemType, Link, ProcoreItem},
+    links::{ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{ListKind, MirrorRecord, NameHolder, name_key},
     payments::KnownPayment,
     qbxml::Response,
@@ -21,6 +21,8 @@ pub(in crate::tasks) struct World {
     pub(in crate::tasks) items: Vec<MirrorRecord>,
     pub(in crate::tasks) links: Vec<Link>,
     pub(in crate::tasks) payments: Vec<KnownPayment>,
+    pub(in crate::tasks) page: Vec<KnownLink>,
+    pub(in crate::tasks) twins: Vec<Twin>,
 }
 
 impl World {
@@ -33,6 +35,8 @@ impl World {
             items: &self.items,
             links: &self.links,
             payments: &self.payments,
+            page: &self.page,
+            twins: &self.twins,
         }
     }
 

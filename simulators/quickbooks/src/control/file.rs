@@ -16,6 +16,7 @@ use crate::{
     CompanyOptions,
     company_file::{dump, invariants as rules, kinds::LIST_KINDS, seed},
     faults::Fault,
+    quickbooks::QuickBooks,
     simulator::Simulator,
 };
 
@@ -144,9 +145,12 @@ pub(super) async fn clock(State(simulator): State<Arc<Simulator>>, Json(body): J
     ))
 }
 
-/// A file upgrade: every list object is touched.
+/// What a file upgrade does to the lists: every list object is touched.
 pub(super) async fn touch_lists(State(simulator): State<Arc<Simulator>>) -> Answer {
-    let mut qb = simulator.quickbooks();
+    Ok(Json(json!({"touched": touch_all(&mut simulator.quickbooks())})))
+}
+
+fn touch_all(qb: &mut QuickBooks) -> u32 {
     let now = qb.clock.now();
     let mut count = 0;
     for kind in LIST_KINDS {
@@ -159,7 +163,67 @@ pub(super) async fn touch_lists(State(simulator): State<Arc<Simulator>>) -> Answ
             }
         }
     }
-    Ok(Json(json!({"touched": count})))
+    count
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Upgrade {
+    product_year: u32,
+}
+
+/// QuickBooks of a newer year opens the file and converts it. An older one cannot open it any more.
+pub(super) async fn upgrade(State(simulator): State<Arc<Simulator>>, Json(body): Json<Upgrade>) -> Answer {
+    let mut qb = simulator.quickbooks();
+    let year = qb.file.company.product_year;
+    if body.product_year <= year {
+        return Err(Refused::bad(format!(
+            "the file is of QuickBooks {year}; QuickBooks {} cannot convert it",
+            body.product_year
+        )));
+    }
+    qb.file.company.product_year = body.product_year;
+    qb.end_all_sessions();
+    let touched = touch_all(&mut qb);
+    Ok(Json(
+        json!({"product_year": body.product_year, "touched": touched}),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Move {
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    company_name: Option<String>,
+    #[serde(default)]
+    copy: bool,
+}
+
+/// Moves or renames the file, or opens a copy of it; everything in it stays, our data extensions too.
+pub(super) async fn move_file(State(simulator): State<Arc<Simulator>>, Json(body): Json<Move>) -> Answer {
+    let mut qb = simulator.quickbooks();
+    if body.copy {
+        let before = qb.file.clone();
+        let left = left_as(&before.company.path, &before.company.company_name);
+        qb.backups.insert(left, before);
+    }
+    if let Some(path) = body.path {
+        qb.file.company.path = path;
+    }
+    if let Some(name) = body.company_name {
+        qb.file.company.company_name = name;
+    }
+    qb.end_all_sessions();
+    Ok(Json(
+        json!({"path": qb.file.company.path, "company_name": qb.file.company.company_name}),
+    ))
+}
+
+/// The key of a file that was left and can be opened again.
+fn left_as(path: &str, company_name: &str) -> String {
+    format!("open:{}|{company_name}", path.to_lowercase())
 }
 
 #[derive(Deserialize)]
@@ -179,9 +243,8 @@ pub(super) async fn open(State(simulator): State<Arc<Simulator>>, Json(body): Js
         .map(|a| a.qwc.owner_id.clone())
         .collect();
     let mut qb = simulator.quickbooks();
-    let key = |path: &str, name: &str| format!("open:{}|{name}", path.to_lowercase());
-    let left = key(&qb.file.company.path, &qb.file.company.company_name);
-    let wanted = key(&body.path, &body.company_name);
+    let left = left_as(&qb.file.company.path, &qb.file.company.company_name);
+    let wanted = left_as(&body.path, &body.company_name);
     let before = qb.file.clone();
     let now = qb.clock.now();
     let company = CompanyOptions {

@@ -3,13 +3,11 @@
 
 use uuid::Uuid;
 
-use crate::{
-    connections::{OWNER_ID, braced},
-    links::ProcoreItem,
-};
+use super::ProcoreItem;
+use crate::connections::{OWNER_ID, braced};
 
-/// The `ExternalGUID` of the QuickBooks record for a Procore record, in braces.
-pub(super) fn external_guid(company_id: i64, item: ProcoreItem) -> String {
+/// The `ExternalGUID` of the QuickBooks record for a Procore record, in braces. `company_id` is the Procore company's.
+pub fn external_guid(company_id: i64, item: ProcoreItem) -> String {
     braced(Uuid::new_v5(&OWNER_ID, format!("{company_id}/{item}").as_bytes()))
 }
 

@@ -199,6 +199,29 @@ impl Stage {
         .await
     }
 
+    /// Waits, while time passes, until an order has been tried often enough to be given up; its problem.
+    async fn order_is_given_up(&self, order: i64) -> String {
+        eventually(&format!("order {order} is given up"), async || {
+            self.later(600).await;
+            let (now, problem, _) = self.row(order).await?;
+            (now == "failed").then(|| problem.unwrap_or_default())
+        })
+        .await
+    }
+
+    /// Waits, while time passes, until a request detail is closed: Procore's refusals are not the last word at once.
+    async fn answered_in_time(&self, detail: i64) -> (String, String) {
+        eventually(&format!("request detail {detail} is closed"), async || {
+            self.later(60).await;
+            let state = self.state().await;
+            let details = state["request_details"].as_array()?;
+            let found = details.iter().find(|found| found["id"] == detail)?;
+            let status = found["status"].as_str()?.to_owned();
+            (status != "in progress").then(|| (status, found["messages"].to_string()))
+        })
+        .await
+    }
+
     async fn count(&self, table: &str) -> i64 {
         sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")))
             .fetch_one(self.world.db())
@@ -774,6 +797,7 @@ async fn wrong_credentials_are_told_without_the_secret() {
 #[tokio::test]
 async fn every_shape_of_error_body_becomes_words() {
     let stage = Stage::new().await;
+    let path = format!("/rest/v1.0/companies/{}/erp_requests/", stage.company);
     for (body, words) in [
         (json!({"errors": {"name": ["is too long"]}}), "name: is too long"),
         (json!({"errors": ["It is Sunday"]}), "It is Sunday"),
@@ -792,13 +816,20 @@ async fn every_shape_of_error_body_becomes_words() {
         (json!({}), "Procore refused the content"),
     ] {
         stage
-            .fault(&json!({"kind": "status", "status": 422, "path": "/rest/", "body": body}))
+            .fault(&json!({"kind": "status", "status": 422, "path": path, "body": body, "times": 8}))
             .await;
-        let (order, _) = stage.order("sync_vendors", &json!({})).await;
+        let (order, detail) = stage.order("sync_vendors", &json!({})).await;
         stage.announce(order).await;
-        let problem = stage.order_is(order, "failed").await;
+        let problem = stage.order_is_given_up(order).await;
         assert!(problem.contains(words), "{problem}");
         assert!(!problem.contains('{'), "{problem}");
+        // Whoever pressed the button reads it too, and may press it again.
+        let (status, messages) = stage.answered_in_time(detail).await;
+        assert_eq!(status, "failed");
+        assert!(
+            messages.contains(words) && messages.contains("Export it again"),
+            "{messages}"
+        );
     }
     stage.end().await;
 }
@@ -1079,7 +1110,7 @@ async fn external_data_that_procore_refuses_closes_the_detail_as_failed_with_wor
     );
     assert!(stage.http.delete(url).send().await.unwrap().status().is_success());
     stage.write_vendors().await;
-    let (status, messages) = stage.answered(detail).await;
+    let (status, messages) = stage.answered_in_time(detail).await;
     assert_eq!(status, "failed");
     assert!(messages.contains("Entity with this ID not found"), "{messages}");
     assert!(messages.contains("Exporting it again is safe"), "{messages}");
@@ -1099,10 +1130,10 @@ async fn external_data_refused_as_a_whole_is_no_success_either() {
     stage.order_is(order, "planned").await;
     let path = format!("/rest/v1.0/companies/{}/external_data", stage.company);
     stage
-        .fault(&json!({"kind": "status", "status": 422, "path": path, "body": {"errors": {"origin_id": ["has already been taken"]}}}))
+        .fault(&json!({"kind": "status", "status": 422, "path": path, "times": 2, "body": {"errors": {"origin_id": ["has already been taken"]}}}))
         .await;
     stage.write_vendors().await;
-    let (status, messages) = stage.answered(detail).await;
+    let (status, messages) = stage.answered_in_time(detail).await;
     assert_eq!(status, "failed");
     assert!(
         messages.contains("origin_id: has already been taken"),

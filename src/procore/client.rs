@@ -251,6 +251,18 @@ impl ProcoreClient {
         query: &[(&str, String)],
     ) -> Result<Vec<Value>, ProcoreError> {
         let mut records = Vec::new();
+        self.pages(what, path, query, |page| records.extend(page)).await?;
+        Ok(records)
+    }
+
+    /// GET a list to its end, a page at a time: for lists that may be too long to be held whole.
+    pub(crate) async fn pages(
+        &self,
+        what: &str,
+        path: &str,
+        query: &[(&str, String)],
+        mut each: impl FnMut(Vec<Value>),
+    ) -> Result<(), ProcoreError> {
         let mut path = path.to_owned();
         let mut query: Vec<(&str, String)> = query.to_vec();
         query.push(("per_page", "100".to_owned()));
@@ -265,9 +277,9 @@ impl ProcoreClient {
                 })
                 .await?;
             match reply.body {
-                Value::Array(items) => records.extend(items),
+                Value::Array(items) => each(items),
                 Value::Object(mut map) => match map.remove("data") {
-                    Some(Value::Array(items)) => records.extend(items),
+                    Some(Value::Array(items)) => each(items),
                     _ => return Err(unreadable(what, "a list was expected")),
                 },
                 _ => return Err(unreadable(what, "a list was expected")),
@@ -278,7 +290,7 @@ impl ProcoreClient {
                     query.clear();
                 }
                 Some(_) => return Err(unreadable(what, "the list's next page is the same page")),
-                None => return Ok(records),
+                None => return Ok(()),
             }
         }
         Err(unreadable(what, "the list does not end"))

@@ -46,12 +46,9 @@ pub async fn get(client: &ProcoreClient, id: i64) -> Result<ErpRequest, ProcoreE
     Ok(request)
 }
 
-/// The ERP requests made since `since`, oldest first, for the time after an outage in which webhooks were lost. Those
-/// that cannot be read are left out and logged.
-pub async fn list_since(
-    client: &ProcoreClient,
-    since: DateTime<Utc>,
-) -> Result<Vec<ErpRequest>, ProcoreError> {
+/// The ids of the ERP requests made since `since`, oldest first, for the time after an outage in which webhooks were lost:
+/// there may be a hundred thousand, so nothing else of them is kept. Those that cannot be read are left out and logged.
+pub async fn ids_since(client: &ProcoreClient, since: DateTime<Utc>) -> Result<Vec<i64>, ProcoreError> {
     let what = "list ERP requests";
     // A range needs an end; Procore's clock may be ahead of ours.
     let until = client.now() + TimeDelta::days(1);
@@ -60,22 +57,27 @@ pub async fn list_since(
         since.to_rfc3339_opts(SecondsFormat::Secs, true),
         until.to_rfc3339_opts(SecondsFormat::Secs, true)
     );
-    let records = client
-        .list(
+    let mut ids = Vec::new();
+    let mut unread = 0_usize;
+    client
+        .pages(
             what,
             &paths::erp_requests(client.company_id()),
             &[("filters[created_at]", range)],
+            |page| {
+                for record in page {
+                    match read(unwrapped(record), what) {
+                        // Procore ignores filters it does not know: filter again.
+                        Ok(request) if request.created_at.is_none_or(|at| at >= since) => {
+                            ids.push(request.id)
+                        }
+                        Ok(_) => {}
+                        Err(_) => unread += 1,
+                    }
+                }
+            },
         )
         .await?;
-    let all = records.len();
-    let mut requests: Vec<ErpRequest> = records
-        .into_iter()
-        .filter_map(|record| read(unwrapped(record), what).ok())
-        .collect();
-    let unread = all - requests.len();
-    // Procore ignores filters it does not know: filter again.
-    requests.retain(|request| request.created_at.is_none_or(|at| at >= since));
-    requests.sort_by_key(|request| request.id);
     if unread > 0 {
         tracing::warn!(
             company = client.company_id(),
@@ -83,7 +85,8 @@ pub async fn list_since(
             "ERP requests in the list cannot be read"
         );
     }
-    Ok(requests)
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 fn unwrapped(payload: Value) -> Value {
@@ -157,8 +160,7 @@ mod tests {
         })
         .await;
         let since = "2026-03-02T10:00:00Z".parse().unwrap();
-        let requests = list_since(&fake.client(), since).await.unwrap();
-        assert_eq!(requests.iter().map(|r| r.id).collect::<Vec<_>>(), [3, 9]);
+        assert_eq!(ids_since(&fake.client(), since).await.unwrap(), [3, 9]);
         assert!(
             fake.requests()[0]
                 .query

@@ -159,11 +159,8 @@ async fn an_order_is_read_and_answered() {
         .map(|id| id.as_i64().unwrap())
         .collect();
 
-    let listed = erp_requests::list_since(&procore.client, since).await.unwrap();
-    assert_eq!(
-        listed.iter().map(|request| request.id).collect::<Vec<_>>(),
-        requests
-    );
+    let listed = erp_requests::ids_since(&procore.client, since).await.unwrap();
+    assert_eq!(listed, requests);
     let mut writebacks = Vec::new();
     for id in requests {
         let request = erp_requests::get(&procore.client, id).await.unwrap();

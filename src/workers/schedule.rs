@@ -210,9 +210,8 @@ impl Schedule {
         let Ok(client) = self.clients.of(connection) else {
             return Ok(());
         };
-        match erp_requests::list_since(&client, since).await {
-            Ok(requests) => {
-                let ids: Vec<i64> = requests.iter().map(|request| request.id).collect();
+        match erp_requests::ids_since(&client, since).await {
+            Ok(ids) => {
                 let mut db = self.db.acquire().await?;
                 let found =
                     procore_webhooks::note_erp_requests(&mut db, connection.id, &ids, "poll", now).await?;

@@ -52,8 +52,8 @@ const BREAKS: &[Break] = &[
         invariant: 1,
         what: "receiveResponseXML answers before the response is committed",
         file: "src/web_connector/service.rs",
-        old: "        transaction.commit().await?;\n        let state = if returned < 0 {",
-        new: "        tokio::spawn(async move { tokio::time::sleep(Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = if returned < 0 {",
+        old: "        transaction.commit().await?;\n        let state = match session.file {",
+        new: "        tokio::spawn(async move { tokio::time::sleep(Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = match session.file {",
         sweep: &["--journey", "vendor", "--only", "receiveResponseXML"],
     },
     Break {
@@ -96,6 +96,21 @@ const BREAKS: &[Break] = &[
     },
     Break {
         invariant: 2,
+        what: "a transaction in doubt is sent again without a look",
+        file: "src/web_connector/service.rs",
+        old: "                if let Some(look) = self.look_first(db, session, &open, now).await? {",
+        new: "                if let Some(look) = self.look_first(db, session, &open, now).await?.filter(String::is_empty) {",
+        sweep: &[
+            "--journey",
+            "invoice",
+            "--only",
+            "quickbooks:BillAddRq",
+            "--only",
+            "9005",
+        ],
+    },
+    Break {
+        invariant: 2,
         what: "a payment is a new one each time Procore is told of it",
         file: "src/procore/invoice_payments.rs",
         old: "\"origin_id\": payment.origin_id,",
@@ -113,8 +128,8 @@ const BREAKS: &[Break] = &[
         invariant: 3,
         what: "any company file will do",
         file: "src/web_connector/guard.rs",
-        old: "    let open = describe(seen);\n    match &seen.file_id {",
-        new: "    let open = describe(seen);\n    if seen.file_id.is_none() { return Ok(()); }\n    match &seen.file_id {",
+        old: "    let name = argument(connection);\n    match &seen.file_id {",
+        new: "    let name = argument(connection);\n    if seen.file_id.is_none() { return Ok(()); }\n    match &seen.file_id {",
         sweep: &["--journey", "vendor", "--only", "another-file"],
     },
     Break {

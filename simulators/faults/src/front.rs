@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::sync::{Mutex, Notify};
+use tokio::{
+    net::TcpStream,
+    sync::{Mutex, Notify},
+};
 
 use crate::{
     connector::{self, SecondConnector, Went},
@@ -85,8 +88,13 @@ impl Front {
         }
     }
 
+    /// To this replica; to the other one, as a load balancer would, if it does not listen.
     async fn pass_to(&self, replica: usize, call: &Call) -> Option<Answer> {
-        let port = self.services()?.ports.get(replica).copied()?;
+        let ports = &self.services()?.ports;
+        let mut port = ports.get(replica).copied()?;
+        if ports.len() > 1 && TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            port = ports[(replica + 1) % ports.len()];
+        }
         self.forward.call(&format!("http://127.0.0.1:{port}"), call).await
     }
 
@@ -101,6 +109,19 @@ impl Front {
             self.director
                 .broken(format!("the service could not be started again: {error:#}"));
         }
+    }
+
+    /// Replaces every replica, waiting for each to be back.
+    async fn replace_one_by_one(&self) {
+        let Some(services) = self.services() else { return };
+        for replica in 0..services.ports.len() {
+            self.terminate(replica).await;
+            if let Err(error) = services.ready().await {
+                self.director
+                    .broken(format!("a replica did not come back: {error:#}"));
+            }
+        }
+        self.director.note("both replicas are replaced");
     }
 
     /// SIGTERM; it must end by itself, without an error.
@@ -136,6 +157,11 @@ impl Front {
                 return Fate::Dropped;
             }
             Some(Fault::TwoReplicas) => self.alternate.store(true, Ordering::SeqCst),
+            Some(Fault::RollingRestart) => {
+                self.alternate.store(true, Ordering::SeqCst);
+                let front = Arc::clone(&self);
+                tokio::spawn(async move { front.replace_one_by_one().await });
+            }
             Some(Fault::SecondConnector) => self.second_connector(operation, false).await,
             Some(Fault::TakenOver) => self.second_connector(operation, true).await,
             Some(Fault::ClockSetBack) => {

@@ -123,9 +123,12 @@ async fn play(
     strikes: &[Strike],
     director: &Arc<Director>,
 ) -> anyhow::Result<Verdict> {
-    let two = strikes
-        .iter()
-        .any(|strike| matches!(strike.fault, Fault::TwoReplicas | Fault::ReplicaKilledAfter));
+    let two = strikes.iter().any(|strike| {
+        matches!(
+            strike.fault,
+            Fault::TwoReplicas | Fault::ReplicaKilledAfter | Fault::RollingRestart
+        )
+    });
     let world = World::new(job, Arc::clone(director), if two { 2 } else { 1 })
         .await
         .context("the world was not set up")?;

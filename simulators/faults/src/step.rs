@@ -121,6 +121,8 @@ pub(crate) enum Fault {
     KilledAfterAnswer,
     /// SIGTERM while the call is answered; the service must end by itself and is started again.
     Terminated,
+    /// Two replicas are replaced one after the other, by SIGTERM, while the calls go on.
+    RollingRestart,
     /// As [`Fault::KilledAfter`], with a second replica that goes on.
     ReplicaKilledAfter,
     /// Two replicas take alternate calls from here on.
@@ -256,6 +258,7 @@ impl Fault {
             Self::KilledAfter => "killed-after".to_owned(),
             Self::KilledAfterAnswer => "killed-after-answer".to_owned(),
             Self::Terminated => "terminated".to_owned(),
+            Self::RollingRestart => "rolling-restart".to_owned(),
             Self::Guilty => "guilty-record".to_owned(),
             Self::ReplicaKilledAfter => "replica-killed-after".to_owned(),
             Self::TwoReplicas => "two-replicas".to_owned(),
@@ -300,7 +303,7 @@ impl Fault {
         match self {
             Self::KilledBefore | Self::KilledAfter | Self::KilledAfterAnswer => "service killed",
             Self::ReplicaKilledAfter | Self::TwoReplicas => "two replicas",
-            Self::Terminated => "service stopped",
+            Self::Terminated | Self::RollingRestart => "service stopped",
             Self::Guilty => "guilty record",
             Self::RequestLost => "request lost",
             Self::AnswerLost => "answer lost",
@@ -349,6 +352,7 @@ pub(crate) fn faults_at(place: Place) -> Vec<Fault> {
             Fault::KilledAfter,
             Fault::KilledAfterAnswer,
             Fault::Terminated,
+            Fault::RollingRestart,
             Fault::ReplicaKilledAfter,
             Fault::TwoReplicas,
             Fault::RequestLost,

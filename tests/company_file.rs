@@ -681,14 +681,15 @@ async fn love_10_the_question_about_our_newest_records_survives_what_every_excha
 }
 
 #[tokio::test]
-async fn love_10_without_a_write_to_hand_out_nothing_more_is_asked_than_before() {
+async fn love_10_an_update_asks_once_and_one_without_work_not_at_all() {
     let site = Site::new().await;
     let stage = &site.stage;
     site.synced("SC-001").await;
     let before = site.handed_out("probe").await;
+    // What is read goes to Procore: it must come from the right books, too.
     stage.refresh("vendors").await;
     stage.run().await;
-    assert_eq!(site.handed_out("probe").await, before);
+    assert_eq!(site.handed_out("probe").await, before + 1);
     // Ten subcontracts in small message sets of one update: asked once.
     stage.set(&["batch_size=1".to_owned()]).await;
     for n in 2..5 {
@@ -696,7 +697,7 @@ async fn love_10_without_a_write_to_hand_out_nothing_more_is_asked_than_before()
     }
     stage.run().await;
     stage.settle().await;
-    assert_eq!(site.handed_out("probe").await, before + 1);
+    assert_eq!(site.handed_out("probe").await, before + 2);
     site.stage.end().await;
 }
 
@@ -711,7 +712,7 @@ async fn love_10_nothing_is_written_before_the_comparison_has_ended() {
     site.stopped().await;
     site.rebind().await;
     // QuickBooks is busy just when it is asked.
-    let fault = json!({"point": "request_status", "status": 1010, "text": "Busy.", "only": "VendorQueryRq"});
+    let fault = json!({"point": "request_status", "status": 1010, "text": "Busy.", "only": "VendorQueryRq", "skip": 1});
     stage.quickbooks.post("/control/faults", &fault).await;
     stage.run().await;
     assert_eq!(site.orders("SC-002").await, 0, "the comparison is still to come");

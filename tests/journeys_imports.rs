@@ -1273,7 +1273,7 @@ impl ByHand {
         let ticket = self.hand.session(&self.account).await;
         let shown = hcp(self.account.file_id);
         for _ in 0..20 {
-            let request = self.hand.send(&ticket, &shown).await;
+            let request = self.hand.send_work(&ticket, &shown).await;
             if request.is_empty() {
                 break;
             }

@@ -572,14 +572,9 @@ impl WebConnector {
             if batch.is_empty() {
                 return Ok(None);
             }
-            let writes = |claimed: &queue::Claimed| {
-                claimed
-                    .task
-                    .as_ref()
-                    .is_ok_and(|task| task.access() == Access::Write)
-            };
-            // They stay ready: what is claimed is claimed when it is stored as asked.
-            if batch.iter().any(writes)
+            // What is read goes to Procore, so it must come from the right books too. The tasks stay ready: what is claimed is
+            // claimed when it is stored as asked.
+            if what == Claim::Anything
                 && let Some(xml) = self.prove(db, session, now).await?
             {
                 return Ok(Some(xml));

@@ -1,4 +1,4 @@
-//! From the right company file to one that writes may go to: our newest records must be in it. And what may be handed out
+//! From the right company file to one that is worked with: our newest records must be in it. And what may be handed out
 //! while it is in doubt, or writing is paused: a comparison, and nothing else.
 
 use chrono::{DateTime, Utc};
@@ -31,7 +31,7 @@ pub(super) enum Proof {
 }
 
 impl WebConnector {
-    /// Before a write goes out: the question that must be answered first, or `None` if it may go.
+    /// Before any work goes out: the question that must be answered first, or `None` if it may go.
     pub(super) async fn prove(
         &self,
         db: &mut PgConnection,

@@ -133,6 +133,14 @@ const BREAKS: &[Break] = &[
         sweep: &["--journey", "vendor", "--only", "another-file"],
     },
     Break {
+        invariant: 3,
+        what: "an older state of the company file will do",
+        file: "src/web_connector/trust.rs",
+        old: "        if session.file == FileState::Trusted {\n            return Ok(None);",
+        new: "        if session.file != FileState::Suspect {\n            return Ok(None);",
+        sweep: &["--journey", "job", "--only", "older-file"],
+    },
+    Break {
         invariant: 4,
         what: "a second Web Connector is let in beside a live session",
         file: "src/web_connector/service.rs",

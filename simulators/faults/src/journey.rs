@@ -56,10 +56,9 @@ impl Journey {
         }
     }
 
-    /// Plays it. Faults strike from where the director is armed.
-    pub(crate) async fn play(self, world: &World) -> anyhow::Result<Rest> {
-        let mut stage = Stage::new(world);
-        let before: &[Self] = match self {
+    /// What it rests on: an older state of the company file lacks something then.
+    pub(crate) fn before(self) -> &'static [Self] {
+        match self {
             Self::Vendor | Self::CostCodes | Self::Lists => &[],
             Self::Job => &[Self::CostCodes],
             Self::Commitment => &[Self::Vendor, Self::CostCodes, Self::Job],
@@ -71,8 +70,13 @@ impl Journey {
                 Self::Commitment,
                 Self::Invoice,
             ],
-        };
-        for journey in before {
+        }
+    }
+
+    /// Plays it. Faults strike from where the director is armed.
+    pub(crate) async fn play(self, world: &World) -> anyhow::Result<Rest> {
+        let mut stage = Stage::new(world);
+        for journey in self.before() {
             if let Rest::Stuck(left) = stage.play(*journey, false).await? {
                 bail!("{} did not come to rest before any fault: {left}", journey.name());
             }

@@ -193,6 +193,8 @@ pub(crate) enum Fault {
     MalformedDescription,
     /// Another company file is open for one update.
     AnotherFile,
+    /// An older state of the company file, under its own name and path, is open for one update.
+    OlderFile,
     /// `closeConnection` never arrives.
     CloseLost,
 }
@@ -294,6 +296,7 @@ impl Fault {
             Self::CannotOpen(code) => format!("{code}-opening"),
             Self::MalformedDescription => "malformed-description".to_owned(),
             Self::AnotherFile => "another-file".to_owned(),
+            Self::OlderFile => "older-file".to_owned(),
             Self::CloseLost => "close-lost".to_owned(),
         }
     }
@@ -325,7 +328,9 @@ impl Fault {
             Self::ThrowsAfter(_) | Self::ExecutedTwice => "HRESULT, executed",
             Self::StoreLost | Self::NotStored => "9002, 9005",
             Self::RequestStatus(..) => "locked, 3200, 3231",
-            Self::CannotOpen(_) | Self::MalformedDescription | Self::AnotherFile => "file not open, wrong",
+            Self::CannotOpen(_) | Self::MalformedDescription | Self::AnotherFile | Self::OlderFile => {
+                "file not open, wrong"
+            }
         }
     }
 }
@@ -345,7 +350,12 @@ pub(crate) fn faults_at(place: Place) -> Vec<Fault> {
     match place {
         Place::Update => {
             faults.extend(HRESULTS.iter().skip(1).map(|code| Fault::CannotOpen(code)));
-            faults.extend([Fault::MalformedDescription, Fault::AnotherFile, Fault::CloseLost]);
+            faults.extend([
+                Fault::MalformedDescription,
+                Fault::AnotherFile,
+                Fault::OlderFile,
+                Fault::CloseLost,
+            ]);
         }
         Place::Call => faults.extend([
             Fault::KilledBefore,

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use crate::{
     journey::Journey,
     run::{self, Undisturbed, Verdict},
-    step::{Place, Strike, faults_of},
+    step::{Fault, Place, Strike, faults_of},
     table::Table,
     world::Job,
 };
@@ -159,6 +159,9 @@ impl Faults {
         for journey in undisturbed {
             for step in &journey.steps {
                 for fault in faults_of(step) {
+                    if fault == Fault::OlderFile && journey.journey.before().is_empty() {
+                        continue;
+                    }
                     let strike = Strike {
                         step: step.clone(),
                         fault,
@@ -260,6 +263,7 @@ fn random(undisturbed: &[Arc<Undisturbed>], seed: u64) -> Planned {
         step.nth += random.random_range(0..=2);
         let faults = faults_of(&step);
         if let Some(fault) = faults.choose(&mut random)
+            && (*fault != Fault::OlderFile || !journey.journey.before().is_empty())
             && strikes.iter().all(|strike| strike.step != step)
         {
             strikes.push(Strike {

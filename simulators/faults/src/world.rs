@@ -45,6 +45,8 @@ use crate::{
 
 /// The database every run's database is a copy of: migrated, with a switch that fills the disk.
 const TEMPLATE: &str = "fault_template";
+/// The state of the company file before any journey.
+const OLDER: &str = "older";
 /// Runs of the Web Connector before a run counts as stuck.
 const MOST_UPDATES: u32 = 150;
 /// Looks without any change before a run counts as stuck; the clocks go on by more each time, by days in the end.
@@ -322,6 +324,10 @@ impl World {
         };
         world.rests().await?;
         world
+            .quickbooks
+            .post("/control/backup", &json!({"name": OLDER}))
+            .await?;
+        world
             .set(&format!("retainage_item_list_id={retainage_item}"))
             .await?;
         Ok(world)
@@ -356,7 +362,6 @@ impl World {
     async fn update(&self) -> anyhow::Result<()> {
         self.services.ready().await?;
         let fault = self.director.step(Place::Update, "run");
-        let mut other_file = None;
         match &fault {
             Some(Fault::CannotOpen(code)) => {
                 self.order(json!({"point": "begin_session", "hresult": code}))
@@ -364,42 +369,33 @@ impl World {
             }
             Some(Fault::MalformedDescription) => self.order(json!({"point": "malformed_hcp"})).await?,
             Some(Fault::CloseLost) => self.order(json!({"point": "close_lost"})).await?,
-            Some(Fault::AnotherFile) => {
-                let file = self.quickbooks.get("/control/company-file").await?;
-                other_file = Some((
-                    text(&file["company"], "path"),
-                    text(&file["company"], "company_name"),
-                ));
-                let other = json!({"path": r"C:\QuickBooks\Other.qbw", "company_name": "Other Company"});
-                self.quickbooks.post("/control/open-file", &other).await?;
-            }
             _ => {}
         }
-        let before = if other_file.is_some() {
-            Some(self.quickbooks.get("/control/company-file").await?)
-        } else {
-            None
-        };
-        let ran = self
-            .quickbooks
-            .post("/control/connector/update", &json!({}))
-            .await?;
-        let result = text(&ran, "result");
-        self.director.note(format!(
-            "the Web Connector: {result}, {}",
-            text(&ran, "status_text")
-        ));
-        if let Some((path, company_name)) = other_file {
-            let after = self.quickbooks.get("/control/company-file").await?;
-            if Some(&after["lists"]) != before.as_ref().map(|file| &file["lists"])
-                || Some(&after["transactions"]) != before.as_ref().map(|file| &file["transactions"])
-            {
-                self.director
-                    .broken("something was written into another company's file".to_owned());
+        let result = match &fault {
+            Some(Fault::AnotherFile) => {
+                let own = self.file().await?["company"].clone();
+                let other = json!({"path": r"C:\QuickBooks\Other.qbw", "company_name": "Other Company"});
+                self.quickbooks.post("/control/open-file", &other).await?;
+                let result = self.untouched().await?;
+                let own = json!({"path": own["path"], "company_name": own["company_name"]});
+                self.quickbooks.post("/control/open-file", &own).await?;
+                result
             }
-            let own = json!({"path": path, "company_name": company_name});
-            self.quickbooks.post("/control/open-file", &own).await?;
-        }
+            Some(Fault::OlderFile) => {
+                self.quickbooks
+                    .post("/control/backup", &json!({"name": "now"}))
+                    .await?;
+                self.quickbooks
+                    .post("/control/restore", &json!({"name": OLDER}))
+                    .await?;
+                let result = self.untouched().await?;
+                self.quickbooks
+                    .post("/control/restore", &json!({"name": "now"}))
+                    .await?;
+                result
+            }
+            _ => self.run_connector().await?,
+        };
         if result == "busy" || result == "killed" {
             self.time_passes(61).await?;
         }
@@ -419,6 +415,31 @@ impl World {
     pub(crate) async fn set(&self, change: &str) -> anyhow::Result<()> {
         settings::change(&self.db, self.connection, &[change.to_owned()], &Clock::System).await?;
         Ok(())
+    }
+
+    async fn run_connector(&self) -> anyhow::Result<String> {
+        let ran = self
+            .quickbooks
+            .post("/control/connector/update", &json!({}))
+            .await?;
+        let result = text(&ran, "result");
+        self.director.note(format!(
+            "the Web Connector: {result}, {}",
+            text(&ran, "status_text")
+        ));
+        Ok(result)
+    }
+
+    /// An update while the wrong company file is open: not a record of it may change.
+    async fn untouched(&self) -> anyhow::Result<String> {
+        let before = self.file().await?;
+        let result = self.run_connector().await?;
+        let after = self.file().await?;
+        if before["lists"] != after["lists"] || before["transactions"] != after["transactions"] {
+            self.director
+                .broken("something was written into the wrong company file".to_owned());
+        }
+        Ok(result)
     }
 
     async fn order(&self, fault: Value) -> anyhow::Result<()> {

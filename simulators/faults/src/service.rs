@@ -92,8 +92,10 @@ pub(crate) struct Services {
 /// A port below those that the system gives out by itself: while a service is down, nobody else must get its port.
 fn free_port() -> anyhow::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two sweeps at once begin at different ports.
+    let first = u16::try_from(std::process::id() % 600).unwrap_or_default() * 20;
     for _ in 0..12_000 {
-        let port = 18_000 + NEXT.fetch_add(1, Ordering::SeqCst) % 12_000;
+        let port = 18_000 + (first + NEXT.fetch_add(1, Ordering::SeqCst) % 12_000) % 12_000;
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }

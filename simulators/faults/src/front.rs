@@ -417,12 +417,14 @@ impl Front {
                     .status()
                     .await;
                 self.director.note("PostgreSQL crashed");
-                // Until it is back: our own questions must not be lost with it.
-                for _ in 0..500 {
-                    if sqlx::query("select 1").execute(&self.db).await.is_ok() {
-                        break;
+                // Until it is down, and then until it is back: our own questions must not be lost with it.
+                for down in [true, false] {
+                    for _ in 0..500 {
+                        if sqlx::query("select 1").execute(&self.db).await.is_err() == down {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_millis(10)).await;
                     }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
             Err(error) => self

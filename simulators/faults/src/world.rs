@@ -600,7 +600,13 @@ impl World {
         self.stand_ins.0.stop().await;
         self.stand_ins.1.stop().await;
         self.db.close().await;
-        job.cluster.drop_database(&self.database).await?;
+        for _ in 0..50 {
+            // PostgreSQL may just be on its way back from a crash.
+            if job.cluster.drop_database(&self.database).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         Ok(())
     }
 }

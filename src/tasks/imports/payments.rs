@@ -10,6 +10,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::lists::lacks_a_page;
 use crate::{
     links::ItemType,
     payments::{KnownPayment, PaymentMethod, PaymentState},
@@ -159,17 +160,24 @@ impl PaymentsImport {
     /// Takes a page into the state, and where the query stands.
     fn page(&mut self, response: &Response, facts: &Facts<'_>) -> Result<Effects, Failure> {
         let mut effects = Effects::default();
+        let mut here = 0;
         for piece in response.pieces() {
+            here += 1;
             if let Err(why) = self.keep(&piece) {
                 self.list(why, &mut effects);
             }
         }
+        let before = self
+            .cursor
+            .as_ref()
+            .filter(|cursor| cursor.session == facts.session);
+        if self.restarts == 0 && before.is_some_and(|before| lacks_a_page(before.remaining, here, response)) {
+            // What was read counts; the query begins again.
+            self.restart(&response.status)?;
+            return Ok(effects);
+        }
         match &response.iterator {
             Some(iterator) if iterator.remaining > 0 && self.stage != Stage::Deleted => {
-                let before = self
-                    .cursor
-                    .as_ref()
-                    .filter(|cursor| cursor.session == facts.session);
                 if before.is_some_and(|before| before.remaining <= iterator.remaining) {
                     // It does not get on: begin again. What was read counts.
                     self.restart(&response.status)?;

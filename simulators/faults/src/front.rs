@@ -418,8 +418,8 @@ impl Front {
                     .await;
                 self.director.note("PostgreSQL crashed");
                 // Until it is down, and then until it is back: our own questions must not be lost with it.
-                for down in [true, false] {
-                    for _ in 0..500 {
+                for (down, looks) in [(true, 30), (false, 1000)] {
+                    for _ in 0..looks {
                         if sqlx::query("select 1").execute(&self.db).await.is_err() == down {
                             break;
                         }

@@ -250,6 +250,7 @@ impl Stage {
                 service,
                 clock,
                 url,
+                serving: serving(),
             },
             ..self
         }

@@ -15,6 +15,7 @@ use crate::{
     secrets::Vault,
 };
 
+pub mod backup;
 pub mod connection;
 pub mod demo;
 pub mod settings;

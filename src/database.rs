@@ -9,7 +9,9 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub mod dump;
 pub mod embedded;
+pub mod restored;
 
 /// The schema, forward-only. A schema newer than this program is fine: while replicas are replaced one by one, the older
 /// ones may be started again after the newest has migrated.
@@ -72,13 +74,7 @@ impl Database {
         name: &str,
         max_connections: u32,
     ) -> Result<Self, DatabaseError> {
-        let root = data_dir.join("postgres");
-        let cluster = tokio::task::spawn_blocking(move || {
-            embedded::Cluster::start(&root, embedded::Durability::Durable)
-        })
-        .await
-        .map_err(|panicked| embedded::EmbeddedError::Panicked(panicked.to_string()))??;
-        let options = cluster.create_database(name).await?;
+        let (cluster, options) = private(data_dir, name).await?;
         let pool = connect(options, max_connections).await?;
         migrate(&pool).await?;
         Ok(Self {
@@ -91,11 +87,7 @@ impl Database {
     pub async fn close(self) {
         self.pool.close().await;
         if let Some(cluster) = self.cluster {
-            // A cluster that does not stop is found again, running, by the next start.
-            let stopped = tokio::task::spawn_blocking(move || cluster.stop()).await;
-            if let Ok(Err(error)) = stopped {
-                tracing::warn!(%error, "the private PostgreSQL did not stop");
-            }
+            let_go(cluster).await;
         }
     }
 }
@@ -135,6 +127,28 @@ fn is_locked_out(error: &MigrateError) -> bool {
         return false;
     };
     error.code().as_deref() == Some("55P03")
+}
+
+/// The private cluster under `data_dir`, running, and how to connect to a database of this name on it.
+async fn private(
+    data_dir: &Path,
+    name: &str,
+) -> Result<(embedded::Cluster, PgConnectOptions), DatabaseError> {
+    let root = data_dir.join("postgres");
+    let cluster =
+        tokio::task::spawn_blocking(move || embedded::Cluster::start(&root, embedded::Durability::Durable))
+            .await
+            .map_err(|panicked| embedded::EmbeddedError::Panicked(panicked.to_string()))??;
+    let options = cluster.create_database(name).await?;
+    Ok((cluster, options))
+}
+
+/// Stops the private cluster if nobody else uses it. One that does not stop is found again, running, by the next start.
+async fn let_go(cluster: embedded::Cluster) {
+    let stopped = tokio::task::spawn_blocking(move || cluster.stop()).await;
+    if let Ok(Err(error)) = stopped {
+        tracing::warn!(%error, "the private PostgreSQL did not stop");
+    }
 }
 
 /// A pool with this service's habits: statements are logged at trace level only, for they hold people's records.

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use plumbline::{
-    commands::{self, connection, demo, settings, task},
+    clock::Clock,
+    commands::{self, backup, connection, demo, settings, task},
     config::{Serving, Storage},
 };
 
@@ -50,6 +51,10 @@ enum Command {
     Demo(demo::Demo),
     /// Bring the database schema up to date and stop.
     Migrate,
+    /// Write the whole state of the service into one file; the service may go on meanwhile.
+    Backup(backup::Backup),
+    /// Read a backup back into an empty database, and prepare it for the service.
+    Restore(backup::Restore),
     /// Add, list, show, pause and repair connections.
     #[command(subcommand)]
     Connection(connection::ConnectionCommand),
@@ -83,6 +88,8 @@ fn main() -> ExitCode {
             Command::Serve(serving) => commands::serve(&cli.storage, serving).await,
             Command::Demo(demo) => demo.run(&cli.storage).await,
             Command::Migrate => commands::migrate(&cli.storage).await,
+            Command::Backup(backup) => backup.run(&cli.storage).await,
+            Command::Restore(restore) => restore.run(&cli.storage, &Clock::System).await,
             Command::Connection(command) => command.run(&cli.storage).await,
             Command::Qwc(qwc) => qwc.run(&cli.storage).await,
             Command::Settings(command) => command.run(&cli.storage).await,

@@ -273,6 +273,7 @@ impl Stage {
                 service,
                 clock,
                 url,
+                serving: serving(),
             },
             ..self
         }

@@ -123,7 +123,11 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
     let mut db = world.db().acquire().await.unwrap();
 
     let usual = statement(&["batch_limit, priority, seq from tasks", "candidates"]);
-    let singled_out = statement(&["select id, state from tasks", "batch_limit = $3", "skip locked"]);
+    let singled_out = statement(&[
+        "select id, state, doubtful, carried_out from tasks",
+        "batch_limit = $3",
+        "skip locked",
+    ]);
     let answered = statement(&["update exchanges set state = 'answered'", "returned = case"]);
     let poll = statement(&["has_work!"]);
     let of_subject = statement(&["select id, state from tasks", "subject = $2", "skip locked"]);

@@ -1,11 +1,16 @@
 //! Connections in the database.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use sqlx::{PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::{company_file::CompanyFile, settings::Settings};
+
+/// For so long after a restore a connection is treated with care: what was done between the backup and the restore is not
+/// known here. Orders are found again within minutes; but a record whose link was lost may be sent again by a person when
+/// its next invoice is due, and those come monthly. The price is one look-up more for each record that is written.
+pub const AFTERMATH: TimeDelta = TimeDelta::days(31);
 
 /// A connection to add. Everything has been checked.
 #[derive(Debug)]
@@ -106,6 +111,15 @@ pub struct Connection {
     pub last_contact_at: Option<DateTime<Utc>>,
     /// How that call ended.
     pub last_contact_state: Option<String>,
+    /// When it was last brought back from a backup.
+    pub restored_at: Option<DateTime<Utc>>,
+}
+
+impl Connection {
+    /// When it was restored, if that was lately: see [`AFTERMATH`].
+    pub fn restored_lately(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.restored_at.filter(|at| *at > now - AFTERMATH)
+    }
 }
 
 /// Why a connection could not be stored.
@@ -148,6 +162,7 @@ struct Row {
     settings: Json<Settings>,
     last_contact_at: Option<DateTime<Utc>>,
     last_contact_state: Option<String>,
+    restored_at: Option<DateTime<Utc>>,
 }
 
 impl From<Row> for Connection {
@@ -183,6 +198,7 @@ impl From<Row> for Connection {
             settings: row.settings.0,
             last_contact_at: row.last_contact_at,
             last_contact_state: row.last_contact_state,
+            restored_at: row.restored_at,
         }
     }
 }
@@ -234,7 +250,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Connection
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
                webhook_token_sha256, erp_requests_polled_at, erp_requests_seen_until, settings as "settings: Json<Settings>",
-               last_contact_at, last_contact_state
+               last_contact_at, last_contact_state, restored_at
            from connections where id = $1"#,
         id
     )
@@ -252,7 +268,7 @@ pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Connection>, sqlx::Erro
                guard_problem, mirror_ready, payments_watermark, payments_run_at, procore_login_url, procore_api_url,
                procore_company_id, procore_client_id, procore_client_secret, standard_cost_code_list_id,
                webhook_token_sha256, erp_requests_polled_at, erp_requests_seen_until, settings as "settings: Json<Settings>",
-               last_contact_at, last_contact_state
+               last_contact_at, last_contact_state, restored_at
            from connections order by name, id"#
     )
     .fetch_all(db)

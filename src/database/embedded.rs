@@ -312,6 +312,22 @@ fn unprivileged_user() -> Result<Option<(Uid, Gid)>, EmbeddedError> {
 }
 
 fn find_binaries() -> Result<PathBuf, EmbeddedError> {
+    candidates()
+        .into_iter()
+        .find(|dir| dir.join("initdb").is_file() && dir.join("pg_ctl").is_file())
+        .ok_or(EmbeddedError::NoBinaries)
+}
+
+/// Where a program of PostgreSQL's lies on this machine: the directories of its servers are looked through, newest first.
+pub(super) fn find_program(name: &str) -> Option<PathBuf> {
+    candidates()
+        .into_iter()
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+}
+
+/// Directories that may hold PostgreSQL's programs, in the order in which they are taken.
+fn candidates() -> Vec<PathBuf> {
     let mut candidates: Vec<PathBuf> = std::env::var_os("PG_BIN_DIR")
         .map(PathBuf::from)
         .into_iter()
@@ -341,7 +357,4 @@ fn find_binaries() -> Result<PathBuf, EmbeddedError> {
         candidates.extend(versions.into_iter().map(|(_, path)| path));
     }
     candidates
-        .into_iter()
-        .find(|dir| dir.join("initdb").is_file() && dir.join("pg_ctl").is_file())
-        .ok_or(EmbeddedError::NoBinaries)
 }

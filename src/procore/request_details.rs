@@ -151,6 +151,12 @@ pub async fn find_by_item(
         .collect())
 }
 
+/// One request detail by its id; `None` where Procore shows none.
+pub async fn find_by_id(client: &ProcoreClient, id: i64) -> Result<Option<RequestDetail>, ProcoreError> {
+    let what = format!("look for ERP request detail {id}");
+    Ok(find(client, &what, "id", id).await?.into_iter().next())
+}
+
 /// The request details of one order, newest first. Needed where the order itself cannot be read.
 pub async fn find_by_order(
     client: &ProcoreClient,

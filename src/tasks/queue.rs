@@ -14,7 +14,7 @@ use super::{
     traces::{self, Traces},
 };
 use crate::writebacks::{DetailRef, Writeback};
-use crate::{comparison, links, mirror, payments, qbxml::Access, writebacks};
+use crate::{comparison, connections::store::AFTERMATH, links, mirror, payments, qbxml::Access, writebacks};
 
 /// Priority of what others wait for (lists); smaller is earlier.
 pub const FIRST: i16 = 10;
@@ -56,8 +56,9 @@ pub async fn enqueue(
         let id = Uuid::now_v7();
         let inserted = sqlx::query_scalar!(
             r#"insert into tasks (id, connection_id, kind, subject, label, state, status, access, priority, detail,
-                   erp_request_id, created_at, updated_at)
-               values ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11, $11)
+                   erp_request_id, created_at, updated_at, doubtful)
+               values ($1, $2, $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11, $11,
+                   coalesce((select restored_at > $12 from connections where id = $2), false))
                on conflict (connection_id, erp_request_id, subject) where erp_request_id is not null do nothing
                returning seq"#,
             id,
@@ -71,6 +72,7 @@ pub async fn enqueue(
             new.detail.map(Json) as _,
             new.erp_request_id,
             now,
+            now - AFTERMATH,
         )
         .fetch_optional(&mut *db)
         .await?;
@@ -154,6 +156,10 @@ pub struct Claimed {
     pub id: Uuid,
     /// Its state, or why the stored state cannot be read by this build.
     pub task: Result<AnyTask, String>,
+    /// After a restore: it may stand in QuickBooks already, and is looked for before it is written.
+    pub doubtful: bool,
+    /// After a restore: Procore was answered that it was carried out, so it is never written.
+    pub carried_out: bool,
 }
 
 /// Takes the oldest ready tasks of one access, at most `limit`. They stay `ready` until an exchange or [`settle`]
@@ -178,9 +184,10 @@ pub async fn claim(
                     order by priority, seq limit 1)
                ) candidates order by priority, seq limit 1
            )
-           select first.access as "access!", first.batch_limit, usual.id as "id?", usual.state as "state?"
+           select first.access as "access!", first.batch_limit, usual.id as "id?", usual.state as "state?",
+               usual.doubtful as "doubtful?", usual.carried_out as "carried_out?"
            from first left join lateral (
-               select id, state, priority, seq from tasks
+               select id, state, doubtful, carried_out, priority, seq from tasks
                where connection_id = $1 and access = first.access and status = 'ready' and batch_limit is null
                    and first.batch_limit is null
                order by priority, seq limit $3 for update skip locked
@@ -195,13 +202,13 @@ pub async fn claim(
     let singled_out = found
         .first()
         .and_then(|row| Some((row.access.clone(), row.batch_limit?)));
-    let rows: Vec<(Uuid, Value)> = match singled_out {
+    let rows: Vec<(Uuid, Value, bool, bool)> = match singled_out {
         None => found
             .into_iter()
-            .filter_map(|row| Some((row.id?, row.state?)))
+            .filter_map(|row| Some((row.id?, row.state?, row.doubtful?, row.carried_out?)))
             .collect(),
         Some((access, batch_limit)) => sqlx::query!(
-            r#"select id, state from tasks
+            r#"select id, state, doubtful, carried_out from tasks
                where connection_id = $1 and access = $2 and status = 'ready' and batch_limit = $3
                order by priority, seq limit $4 for update skip locked"#,
             connection_id,
@@ -212,14 +219,16 @@ pub async fn claim(
         .fetch_all(db)
         .await?
         .into_iter()
-        .map(|row| (row.id, row.state))
+        .map(|row| (row.id, row.state, row.doubtful, row.carried_out))
         .collect(),
     };
     Ok(rows
         .into_iter()
-        .map(|(id, state)| Claimed {
+        .map(|(id, state, doubtful, carried_out)| Claimed {
             id,
             task: serde_json::from_value(state).map_err(|error| error.to_string()),
+            doubtful,
+            carried_out,
         })
         .collect())
 }
@@ -243,6 +252,9 @@ pub async fn claim_subject(
         .map(|row| Claimed {
             id: row.id,
             task: serde_json::from_value(row.state).map_err(|error| error.to_string()),
+            // It only reads.
+            doubtful: false,
+            carried_out: false,
         })
         .collect())
 }
@@ -273,6 +285,8 @@ pub fn claimed(ids: &[Uuid], states: &States) -> Vec<Claimed> {
             Some(Claimed {
                 id: *id,
                 task: AnyTask::deserialize(states.get(id)?).map_err(|error| error.to_string()),
+                doubtful: false,
+                carried_out: false,
             })
         })
         .collect()
@@ -318,6 +332,63 @@ pub async fn put_back(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// These tasks now look in QuickBooks for what they would write; what they do not find there may be written.
+pub async fn looking(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!("update tasks set doubtful = false where id = any($1)", ids)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes that Procore was told of these tasks of an order, before a restore, that they were carried out.
+pub async fn carried_out(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    erp_request_id: i64,
+    subjects: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"update tasks set carried_out = true
+           where connection_id = $1 and erp_request_id = $2 and subject = any($3)"#,
+        connection_id,
+        erp_request_id,
+        subjects,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Which of these tasks were made before a restore.
+pub async fn made_before(
+    db: &sqlx::PgPool,
+    ids: &[Uuid],
+    restored_at: DateTime<Utc>,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let old = sqlx::query_scalar!(
+        "select id from tasks where id = any($1) and created_at < $2",
+        ids,
+        restored_at
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(old.into_iter().collect())
+}
+
+/// The turn of a task that Procore counts as carried out, and that QuickBooks does not show.
+pub fn gone_since() -> Turn<AnyTask> {
+    Turn::Finished(Outcome::Failed(
+        Failure::new(
+            FailureCode::NotSynced,
+            "This record was exported after the backup was taken that Plumbline was restored from, and Procore was told that it \
+             is in QuickBooks; but it is not there under its name or number. Nothing was written. If it was renamed there, \
+             nothing is to be done; if it was deleted there and is wanted again, unlink it in Procore's ERP Integrations tool \
+             and export it again.",
+        ),
+        Effects::default(),
+    ))
 }
 
 /// Sends these tasks in smaller sets from now on.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use uuid::Uuid;
 
 use crate::{
-    qbxml::{MessageSetAnswer, Response},
+    qbxml::{Access, MessageSetAnswer, Response},
     tasks::{AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn, queue::Claimed},
 };
 
@@ -92,6 +92,19 @@ fn part(
 /// Takes a task's next step; a panic in it is that task's failure and nobody else's.
 pub fn step(task: &AnyTask, facts: &Facts<'_>) -> Step<AnyTask> {
     catch_unwind(AssertUnwindSafe(|| task.step(facts))).unwrap_or_else(|_| Step::Finished(broken()))
+}
+
+/// What a task that is about to write does instead where its record may stand in QuickBooks already: it looks for it.
+/// `None`: its step writes nothing, or it knows no way to look.
+pub fn look_instead(task: &AnyTask) -> Option<Turn<AnyTask>> {
+    if task.access() == Access::Read {
+        return None;
+    }
+    let turn = isolate(|| task.clone().outcome_unknown());
+    match &turn {
+        Turn::Continue(next, _) if next.access() == Access::Write => None,
+        _ => Some(turn),
+    }
 }
 
 fn isolate(turn: impl FnOnce() -> Turn<AnyTask>) -> Turn<AnyTask> {

@@ -48,6 +48,8 @@ async fn look(db: &mut PgConnection, ticket: &Ticket) -> Result<Option<Found>, s
                c.expected_country, c.company_file as "company_file: Json<CompanyFile>", c.settings as "settings: Json<Settings>",
                (select e.message_set_id from exchanges e
                 where e.connection_id = s.connection_id and e.access = 'write' and e.state = 'answered'
+                    -- What was the last one before a restore, QuickBooks has long forgotten.
+                    and e.answered_at > coalesce(c.restored_at, '-infinity')
                 order by e.answered_at desc limit 1) as last_write,
                open.id as "open_id?", open.session_id as "open_session_id?", open.purpose as "open_purpose?",
                open.access as "open_access?", open.state as "open_state?", open.task_ids as "open_task_ids?",

@@ -107,7 +107,12 @@ impl WebConnector {
             .collect();
         let tasks = tasks
             .into_iter()
-            .map(|(id, task)| Claimed { id, task: Ok(task) })
+            .map(|(id, task)| Claimed {
+                id,
+                task: Ok(task),
+                doubtful: false,
+                carried_out: false,
+            })
             .collect();
         let tag = answers::tag(open.id);
         let turns = answers::judge(tasks, &counts, &tag, &answer, &facts(session, &found));

@@ -589,6 +589,7 @@ impl WebConnector {
             let mut requests = Vec::new();
             let mut counts = Vec::new();
             let mut turns = Vec::new();
+            let mut looking = Vec::new();
             for claimed in batch {
                 let task = match claimed.task {
                     Ok(task) => task,
@@ -597,7 +598,20 @@ impl WebConnector {
                         continue;
                     }
                 };
-                match answers::step(&task, &facts) {
+                let step = answers::step(&task, &facts);
+                if (claimed.doubtful || claimed.carried_out)
+                    && matches!(step, Step::Ask(_))
+                    && let Some(turn) = answers::look_instead(&task)
+                {
+                    if claimed.doubtful {
+                        looking.push(claimed.id);
+                        turns.push((claimed.id, turn));
+                    } else {
+                        turns.push((claimed.id, queue::gone_since()));
+                    }
+                    continue;
+                }
+                match step {
                     Step::Ask(mut own) if !own.is_empty() => {
                         counts.push(i32::try_from(own.len()).unwrap_or(i32::MAX));
                         requests.append(&mut own);
@@ -610,6 +624,9 @@ impl WebConnector {
             }
             if !turns.is_empty() {
                 self.settle(db, session, now, turns).await?;
+            }
+            if !looking.is_empty() {
+                queue::looking(db, &looking).await?;
             }
             if asking.is_empty() {
                 continue;

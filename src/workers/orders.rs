@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    aftermath,
     clients::Clients,
     metadata,
     outbox::backoff,
@@ -203,10 +204,10 @@ impl Orders {
         let client = self.clients.of(&connection)?;
         let request = erp_requests::get(&client, order.id).await?;
         let event = ErpEvent::parse(&request.request_name, &request.payload);
-        let plan = match event {
+        let patient = order.attempts < MOST_REFUSED_FACTS;
+        let mut plan = match event {
             Err(error) => orders::refuse(&error),
             Ok(mut event) => {
-                let patient = order.attempts < MOST_REFUSED_FACTS;
                 complete_job(&client, &mut event, patient).await?;
                 let details = self
                     .requisition_facts(&client, &connection, &event, patient)
@@ -218,6 +219,12 @@ impl Orders {
                 };
                 orders::plan(event, &known)
             }
+        };
+        let carried_out = match connection.restored_lately(self.clock.now()) {
+            Some(at) if aftermath::may_be_answered(request.created_at, at) => {
+                aftermath::reconcile(&client, &mut plan, patient).await?
+            }
+            _ => Vec::new(),
         };
         if plan.send_metadata {
             // The order is answered by the document; if it cannot be sent now, the schedule sends it. Later orders go on.
@@ -232,7 +239,7 @@ impl Orders {
                 .await?;
             }
         }
-        self.store(order, &request.request_name, &request.payload, plan)
+        self.store(order, &request.request_name, &request.payload, plan, &carried_out)
             .await?;
         Ok(())
     }
@@ -292,6 +299,7 @@ impl Orders {
         name: &str,
         data: &serde_json::Value,
         plan: Plan,
+        carried_out: &[String],
     ) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
         let id = order.connection_id;
@@ -341,6 +349,9 @@ impl Orders {
             queue::free_linked(&mut transaction, id).await?;
         }
         queue::enqueue(&mut transaction, id, now, &tasks).await?;
+        if !carried_out.is_empty() {
+            queue::carried_out(&mut transaction, id, order.id, carried_out).await?;
+        }
         let problem = (!problems.is_empty()).then(|| problems.join(" "));
         sqlx::query!(
             r#"update erp_requests set status = 'planned', request_name = $3, request_data = $4, planned_at = $5,

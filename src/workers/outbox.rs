@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    aftermath,
     clients::Clients,
     wake::{self, Bells},
 };
@@ -18,8 +19,9 @@ use crate::{
         client::ProcoreClient,
         deliver::{self, DeliveryError},
     },
+    tasks::queue,
     writebacks::{
-        Writeback,
+        DetailRef, Writeback,
         store::{self, Due, Fate},
     },
 };
@@ -169,6 +171,22 @@ impl Outbox {
                 None => ready.push((due, due.task_id.and_then(|task| refused.get(&task)))),
             }
         }
+        if let Some(at) = connection.restored_lately(now) {
+            let tasks: Vec<Uuid> = ready.iter().filter_map(|(due, _)| due.task_id).collect();
+            let old = queue::made_before(&self.db, &tasks, at).await?;
+            let mut open = Vec::new();
+            for (due, refused) in ready {
+                let fate = match due.task_id {
+                    Some(task) if old.contains(&task) => closed_since(&client, due, now).await,
+                    _ => None,
+                };
+                match fate {
+                    Some(fate) => fates.push((due.id, fate)),
+                    None => open.push((due, refused)),
+                }
+            }
+            ready = open;
+        }
         let closed = deliver_all(&client, ready.into_iter(), now).await;
         fates.extend(closed);
         Ok(fates)
@@ -197,6 +215,25 @@ impl Outbox {
         }
         let mut db = self.db.acquire().await?;
         payments::store::refused(&mut db, id, &origin_ids).await
+    }
+}
+
+/// What becomes of the closing of a task from before a restore: a request detail that was closed since keeps its answer.
+/// `None`: it is to be closed.
+async fn closed_since(client: &ProcoreClient, due: &Due, now: DateTime<Utc>) -> Option<Fate> {
+    let Ok(Writeback::CloseDetail {
+        detail: DetailRef::Id(id),
+        ..
+    }) = due.call
+    else {
+        return None;
+    };
+    match aftermath::is_closed(client, id).await {
+        Ok(Some(true)) => Some(Fate::Done),
+        Err(error) if error.is_transient() => {
+            Some(Fate::Again(now + backoff(due.attempts), error.to_string()))
+        }
+        _ => None,
     }
 }
 

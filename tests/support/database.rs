@@ -66,6 +66,27 @@ impl TestDatabase {
         Self { pool, name, options }
     }
 
+    /// The name of a database without anything in it, and how to reach it.
+    pub async fn blank() -> (String, PgConnectOptions) {
+        let options = server().clone();
+        let name = format!("plumbline_test_{}", uuid::Uuid::new_v4().simple());
+        let mut admin = options.connect().await.expect("the test server answers");
+        let create = format!(r#"create database "{name}" template template0"#);
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&mut admin)
+            .await
+            .expect("an empty database");
+        admin.close().await.ok();
+        let options = options.database(&name);
+        (name, options)
+    }
+
+    /// A database that is there.
+    pub async fn open((name, options): (String, PgConnectOptions)) -> Self {
+        let pool = connect(options.clone(), 12).await.expect("a pool");
+        Self { pool, name, options }
+    }
+
     /// Lets go of it.
     pub async fn close(self) {
         self.pool.close().await;

@@ -18,7 +18,10 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::world::{World, serving, vault};
+use super::{
+    database::TestDatabase,
+    world::{World, serving, vault},
+};
 
 /// Runs of the Web Connector before something that should have happened is given up.
 const MOST_RUNS: usize = 60;
@@ -199,6 +202,12 @@ impl Stage {
             stage.set(&changes).await;
         }
         stage
+    }
+
+    /// The service stops, and starts again on another database behind the same address. With it the one it ran on.
+    pub async fn moved_to(self, database: impl AsyncFnOnce() -> TestDatabase) -> (Self, TestDatabase) {
+        let (world, old) = self.world.moved_to(database).await;
+        (Self { world, ..self }, old)
     }
 
     /// What an administrator changes: `NAME=VALUE`.

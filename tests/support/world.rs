@@ -34,6 +34,7 @@ pub struct World {
     pub service: Running,
     pub clock: Clock,
     pub url: String,
+    pub serving: Serving,
 }
 
 /// A connection as a test needs it.
@@ -63,22 +64,35 @@ impl World {
 
     pub async fn with(serving: Serving, clock: Clock) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let database = TestDatabase::new().await;
+        Self::on(TestDatabase::new().await, serving, clock).await
+    }
+
+    async fn on(database: TestDatabase, mut serving: Serving, clock: Clock) -> Self {
         let service = app::start(Parts {
             db: database.pool.clone(),
             vault: vault(),
             clock: clock.clone(),
-            serving,
+            serving: serving.clone(),
         })
         .await
         .unwrap();
+        serving.listen = service.address;
         let url = format!("http://localhost:{}", service.address.port());
         Self {
             database,
             service,
             clock,
             url,
+            serving,
         }
+    }
+
+    /// The service stops, and starts again on another database behind the same address. With it the one it ran on.
+    pub async fn moved_to(self, database: impl AsyncFnOnce() -> TestDatabase) -> (Self, TestDatabase) {
+        self.service.stop().await;
+        self.database.pool.close().await;
+        let moved = Self::on(database().await, self.serving, self.clock).await;
+        (moved, self.database)
     }
 
     pub fn db(&self) -> &PgPool {
@@ -150,6 +164,11 @@ impl World {
 
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
+}
+
+/// The key of [`vault`].
+pub fn secret_key() -> SecretString {
+    SecretString::from(KEY)
 }
 
 pub fn vault() -> Vault {

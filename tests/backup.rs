@@ -305,7 +305,11 @@ async fn love_19_a_backup_in_the_middle_of_a_journey_is_restored_without_a_diffe
                     .fetch_all(&restored.pool)
                     .await
                     .unwrap();
-            assert_eq!(doubtful, ["ready"]);
+            // A scheduled reading may be among them.
+            assert!(
+                !doubtful.is_empty() && doubtful.iter().all(|status| status == "ready"),
+                "{doubtful:?}"
+            );
             restored.pool.close().await;
             let again = TestDatabase::blank().await;
             let file = backed_up(&second.1, "again").await;

@@ -983,8 +983,9 @@ async fn pay_12_pay_13_pay_16_pay_20_a_payment_counts_as_synced_once_procore_has
     let id = ids(&pressed["request_detail_ids"])[0];
     let detail = open.iter().find(|detail| detail["id"] == id).unwrap();
     assert_eq!(detail["status"], "in progress", "{detail}");
+    // In small steps: whoever carries a writeback out has it for ten minutes.
     eventually("the payment is there", async || {
-        stage.pass(60).await;
+        stage.pass(3).await;
         (stage.issued().await.len() == 1).then_some(())
     })
     .await;

@@ -201,12 +201,12 @@ impl Stage {
 
     /// Waits, while time passes, until an order has been tried often enough to be given up; its problem.
     async fn order_is_given_up(&self, order: i64) -> String {
-        eventually(&format!("order {order} is given up"), async || {
+        // Eight times; each may take a while on a busy machine.
+        for tries in 1..8 {
+            self.order_waits(order, tries).await;
             self.later(600).await;
-            let (now, problem, _) = self.row(order).await?;
-            (now == "failed").then(|| problem.unwrap_or_default())
-        })
-        .await
+        }
+        self.order_is(order, "failed").await
     }
 
     /// Waits, while time passes, until a request detail is closed: Procore's refusals are not the last word at once.

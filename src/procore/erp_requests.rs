@@ -69,7 +69,7 @@ pub async fn ids_since(client: &ProcoreClient, since: DateTime<Utc>) -> Result<V
                     match read(unwrapped(record), what) {
                         // Procore ignores filters it does not know: filter again.
                         Ok(request) if request.created_at.is_none_or(|at| at >= since) => {
-                            ids.push(request.id)
+                            ids.push(request.id);
                         }
                         Ok(_) => {}
                         Err(_) => unread += 1,

@@ -31,6 +31,8 @@ const BATCH: i64 = 200;
 /// How long a batch under way may take to finish once the service is to stop. What does not, is sent again: every
 /// writeback is idempotent.
 const GRACE: Duration = Duration::from_millis(500);
+/// A batch must end before its lease: two workers with one batch could tell Procore the older of two things last.
+const LONGEST: Duration = Duration::from_mins(8);
 /// How long a woken worker waits for more of the same.
 const GATHER: Duration = Duration::from_millis(50);
 /// Looks for due writebacks at least this often.
@@ -105,6 +107,10 @@ impl Outbox {
                 fates = self.carry_out(id, batch, now) => fates?,
                 () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
                     ids.iter().map(|id| (*id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
+                }
+                () = tokio::time::sleep(LONGEST) => {
+                    let at = self.clock.now() + TimeDelta::minutes(1);
+                    ids.iter().map(|id| (*id, Fate::Again(at, "Procore answered too slowly".to_owned()))).collect()
                 }
             };
             store::settle(&self.db, self.clock.now(), lease, &fates).await?;

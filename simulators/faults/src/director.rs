@@ -118,6 +118,19 @@ impl Director {
         self.state().broken.push(words);
     }
 
+    /// Whether a SIGKILL has struck: what it hits while it starts cannot stop in order.
+    pub(crate) fn has_killed(&self) -> bool {
+        self.state().struck.iter().any(|strike| {
+            matches!(
+                strike.fault,
+                Fault::KilledBefore
+                    | Fault::KilledAfter
+                    | Fault::KilledAfterAnswer
+                    | Fault::ReplicaKilledAfter
+            )
+        })
+    }
+
     /// Promises that were broken.
     pub(crate) fn promises_broken(&self) -> Vec<String> {
         self.state().broken.clone()

@@ -129,6 +129,7 @@ impl Front {
         let Some(services) = self.services() else { return };
         match services.restart(replica).await {
             Ok(Some(0)) => {}
+            Ok(None) if self.director.has_killed() => {}
             Ok(code) => self
                 .director
                 .broken(format!("the service did not stop in order: {code:?}")),

@@ -81,17 +81,17 @@ const BREAKS: &[Break] = &[
     },
     Break {
         invariant: 2,
-        what: "where QuickBooks' store does not know, it is sent again blindly",
-        file: "src/web_connector/answers.rs",
-        old: "_ => task.outcome_unknown(),",
-        new: "_ => Turn::Continue(task, Effects::default()),",
+        what: "what was found by looking is sent again all the same",
+        file: "src/web_connector/second_look.rs",
+        old: "        if nothing_there {",
+        new: "        if nothing_there || !turns.is_empty() {",
         sweep: &[
             "--journey",
             "invoice",
             "--only",
             "quickbooks:BillAddRq",
             "--only",
-            "9002",
+            "9005",
         ],
     },
     Break {

@@ -38,10 +38,14 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
     let mut compare = |what: &str, record: &Value, kind: &str, procore: Decimal| {
         let origin = text(record, "origin_id");
         let transactions = array(&file["transactions"], kind);
-        let Some(found) = transactions
-            .iter()
-            .find(|found| !origin.is_empty() && text(found, "id") == origin)
-        else {
+        if origin.is_empty() {
+            return;
+        }
+        let Some(found) = transactions.iter().find(|found| text(found, "id") == origin) else {
+            wrong.push(format!(
+                "{what} {}: QuickBooks has no {origin}",
+                text(record, "id")
+            ));
             return;
         };
         let quickbooks = sum(array(found, "lines"));

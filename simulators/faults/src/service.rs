@@ -152,10 +152,11 @@ impl Services {
 
     /// Waits until every replica listens.
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
-        for port in &self.ports {
+        for (n, port) in self.ports.iter().enumerate() {
             let mut tries = 0;
             while TcpStream::connect(("127.0.0.1", *port)).await.is_err() {
                 tries += 1;
+                self.start_again(n).await?;
                 if tries > 3_000 {
                     bail!(
                         "the service does not listen; its log is {}",
@@ -164,6 +165,17 @@ impl Services {
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+        }
+        Ok(())
+    }
+
+    /// One that could not start (PostgreSQL was away, say) is started again, as a container engine would.
+    async fn start_again(&self, n: usize) -> anyhow::Result<()> {
+        let mut child = self.children[n].lock().await;
+        if let Some(running) = child.as_mut()
+            && running.try_wait()?.is_some()
+        {
+            *child = Some(self.spawn(n)?);
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ const TYPES: [ItemType; 7] = [
     ItemType::Requisition,
 ];
 
-/// Names of [`TYPES`] in the database, for counting.
+/// Names of the compared types in the database, for counting.
 pub fn compared_types() -> Vec<&'static str> {
     TYPES.map(ItemType::as_str).into()
 }

@@ -23,6 +23,8 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
 
 /// A migration that waits for a lock makes everybody wait behind it; so it gives way after this long and tries again.
 const LOCK_PATIENCE: &str = "set lock_timeout = '3s'";
+/// How long connections may take to close.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// Tries before a migration is given up: some minutes.
 const MOST_MIGRATION_TRIES: u32 = 60;
 
@@ -85,7 +87,13 @@ impl Database {
 
     /// Closes the pool, and stops the private cluster if nobody else uses it.
     pub async fn close(self) {
-        self.pool.close().await;
+        // A connection still at work is given up: what it had not committed is not wanted.
+        if tokio::time::timeout(CLOSE_PATIENCE, self.pool.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a connection to the database was still at work; it is given up");
+        }
         if let Some(cluster) = self.cluster {
             let_go(cluster).await;
         }

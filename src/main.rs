@@ -97,6 +97,8 @@ fn main() -> ExitCode {
             Command::Healthcheck(check) => check.run().await,
         }
     });
+    // What still runs on a thread of its own (a password, a large answer) is answered to nobody any more.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -51,7 +51,7 @@ impl PaymentState {
 }
 
 /// The part of one payment that went to one bill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPayment {
     /// The payment's `TxnID`.
     pub payment_txn_id: String,
@@ -72,13 +72,7 @@ pub struct KnownPayment {
     /// What became of it.
     pub state: PaymentState,
     /// Procore has it just so; or it refused it, and is to be told again.
-    #[serde(default = "told")]
     pub told: bool,
-}
-
-/// What was stored before this was noted had been told.
-fn told() -> bool {
-    true
 }
 
 impl KnownPayment {

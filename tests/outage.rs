@@ -46,7 +46,8 @@ async fn passes(stage: &Stage, by: TimeDelta) {
     let now = stage.world.clock.now();
     eventually("the workers rest", async || {
         let due: bool = sqlx::query_scalar(
-            "select exists (select from writebacks where status = 'pending' and not_before <= $1)
+            "select exists (select from writebacks w where status = 'pending' and not_before <= $1 and not exists (
+                     select from writeback_holds h where h.connection_id = w.connection_id and h.held_until > $1))
                  or exists (select from erp_requests e where status = 'new' and not_before <= $1 and not exists (
                      select from erp_requests earlier where earlier.status = 'new' and earlier.erp_request_id < e.erp_request_id))",
         )

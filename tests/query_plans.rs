@@ -8,6 +8,7 @@
 
 mod support;
 
+use plumbline::writebacks::store::{due_connection, hold};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, query::Query};
 use support::world::World;
@@ -178,6 +179,52 @@ async fn claim_and_idle_poll_read_a_handful_of_rows_with_100_000_tasks_queued() 
         .await
         .unwrap();
     assert_eq!(claimed.len(), 20);
+    drop(db);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_backlog_that_waits_for_procore_costs_a_handful_of_rows_a_look() {
+    let world = World::new().await;
+    let waiting = world.connect(NOWHERE, 7).await.id;
+    let owing = world.connect(NOWHERE, 8).await.id;
+    let fill = format!(
+        "insert into erp_requests (connection_id, erp_request_id, status, found_by, not_before, created_at)
+         select '{waiting}', n, 'new', 'poll', now() + case when n = 1 then interval '1 hour' else interval '0' end, now()
+         from generate_series(1, 50000) n;
+         insert into erp_requests (connection_id, erp_request_id, status, found_by, not_before, created_at)
+         select '{owing}', n, 'new', 'poll', now() - interval '1 minute', now() from generate_series(1, 50000) n;
+         insert into writebacks (connection_id, lane, call, status, not_before, created_at)
+         select '{waiting}', 'vendor:' || n, '{{}}', 'pending', now() + interval '1 hour', now() from generate_series(1, 50000) n;
+         insert into writebacks (connection_id, lane, call, status, not_before, created_at)
+         select '{owing}', 'vendor:' || n, '{{}}', 'pending', now() - interval '1 minute', now()
+         from generate_series(1, 50000) n;
+         analyze erp_requests; analyze writebacks"
+    );
+    sqlx::raw_sql(AssertSqlSafe(fill))
+        .execute(world.db())
+        .await
+        .unwrap();
+    let mut db = world.db().acquire().await.unwrap();
+    let next_order = statement(&["with recursive waiting", "update erp_requests"]);
+    explained(&mut db, "the next order", &next_order, owing, |query, _| {
+        let now = chrono::Utc::now();
+        query.bind(now).bind(now)
+    })
+    .await;
+    let next_owing = statement(&["with recursive owing"]);
+    explained(&mut db, "who owes something", &next_owing, owing, |query, _| {
+        query.bind(chrono::Utc::now()).bind(Vec::<Uuid>::new())
+    })
+    .await;
+    let now = chrono::Utc::now();
+    let due = async || due_connection(world.db(), now, &[]).await.unwrap();
+    assert_eq!(due().await, Some(owing));
+    let minute = chrono::TimeDelta::minutes(1);
+    hold(world.db(), owing, Some(now + minute)).await.unwrap();
+    assert_eq!(due().await, None, "Procore is away for it");
+    hold(world.db(), owing, None).await.unwrap();
+    assert_eq!(due().await, Some(owing));
     drop(db);
     world.end().await;
 }

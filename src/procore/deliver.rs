@@ -79,17 +79,35 @@ enum Kind {
 
 type Outcome = Result<(), DeliveryError>;
 
-/// Delivers a batch of one connection. One result per writeback, in their order.
-pub async fn deliver(client: &ProcoreClient, batch: &[Writeback]) -> Vec<Outcome> {
+/// What came of a batch.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// One per writeback, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// Procore is away, or will not have this connection: nothing else would have fared better.
+    pub trouble: Option<Trouble>,
+}
+
+/// Trouble with the whole of Procore, or with all of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// How long Procore asks us to wait, where it does.
+    pub retry_after: Option<Duration>,
+}
+
+/// Delivers a batch of one connection.
+pub async fn deliver(client: &ProcoreClient, batch: &[Writeback]) -> Delivery {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
     let mut later = None;
+    let mut met = None;
     while let Some((kind, ready)) = next_call(batch, &outcomes) {
         let (results, trouble) = carry_out(client, kind, batch, &ready).await;
         for (index, outcome) in ready.into_iter().zip(results) {
             later = later.max(outcome.as_ref().err().and_then(DeliveryError::retry_after));
             outcomes[index] = Some(outcome);
         }
-        if trouble {
+        if trouble.is_some() {
+            met = trouble;
             break;
         }
     }
@@ -97,10 +115,13 @@ pub async fn deliver(client: &ProcoreClient, batch: &[Writeback]) -> Vec<Outcome
         retry_after: later,
         message: "It waits for an earlier call to Procore that could not be made yet.".to_owned(),
     };
-    outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or_else(|| Err(held_back())))
-        .collect()
+    Delivery {
+        outcomes: outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or_else(|| Err(held_back())))
+            .collect(),
+        trouble: met,
+    }
 }
 
 /// Which writebacks can share the next call: those with nothing undelivered before them about the same record.
@@ -183,7 +204,7 @@ async fn carry_out(
     kind: Kind,
     batch: &[Writeback],
     ready: &[usize],
-) -> (Vec<Outcome>, bool) {
+) -> (Vec<Outcome>, Option<Trouble>) {
     let batch: Vec<&Writeback> = ready.iter().map(|index| &batch[*index]).collect();
     let mut sums = vec![Sum::default(); ready.len()];
     match kind {
@@ -278,11 +299,13 @@ async fn carry_out(
         Kind::StandardCostCodes => codes(client, &batch, &mut sums).await,
         Kind::CloseDetail => details(client, &batch, &mut sums).await,
     }
-    let trouble = sums.iter().any(|sum| {
-        sum.transient
-            .as_ref()
-            .is_some_and(ProcoreError::concerns_connection)
-    });
+    let trouble = sums
+        .iter()
+        .filter_map(|sum| sum.transient.as_ref())
+        .find(|error| error.concerns_connection())
+        .map(|error| Trouble {
+            retry_after: error.retry_after(),
+        });
     (sums.into_iter().map(Sum::outcome).collect(), trouble)
 }
 
@@ -542,7 +565,7 @@ mod tests {
     async fn many_writebacks_share_two_calls_and_details_come_last() {
         let fake = agreeable().await;
         let batch: Vec<_> = (1..=50).flat_map(|n| [close(n), link(n, Some("80"))]).collect();
-        let outcomes = deliver(&fake.client(), &batch).await;
+        let Delivery { outcomes, .. } = deliver(&fake.client(), &batch).await;
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(
             lines(&fake),
@@ -585,7 +608,8 @@ mod tests {
             ]}))
         })
         .await;
-        let outcomes = deliver(&fake.client(), &[link(1, Some("A")), link(2, Some("B"))]).await;
+        let Delivery { outcomes, .. } =
+            deliver(&fake.client(), &[link(1, Some("A")), link(2, Some("B"))]).await;
         assert!(outcomes[0].is_ok());
         let error = outcomes[1].as_ref().unwrap_err();
         assert!(!error.is_transient());
@@ -610,7 +634,8 @@ mod tests {
                 ..VendorData::default()
             }],
         };
-        let outcomes = deliver(&fake.client(), &[update, link(35, None), link(36, None)]).await;
+        let Delivery { outcomes, .. } =
+            deliver(&fake.client(), &[update, link(35, None), link(36, None)]).await;
         assert!(outcomes[0].as_ref().unwrap_err().is_transient());
         assert!(
             outcomes[1]
@@ -631,7 +656,8 @@ mod tests {
             )
         })
         .await;
-        let outcomes = deliver(&fake.client(), &[link(1, Some("A")), close(11), close(12)]).await;
+        let Delivery { outcomes, .. } =
+            deliver(&fake.client(), &[link(1, Some("A")), close(11), close(12)]).await;
         assert_eq!(fake.requests().len(), 1);
         assert!(outcomes.iter().all(|o| o.as_ref().unwrap_err().is_transient()));
         assert_eq!(
@@ -659,7 +685,7 @@ mod tests {
             succeeded: false,
             messages: vec!["no".into()],
         };
-        let outcomes = deliver(&fake.client(), &[by_item(9), by_item(10)]).await;
+        let Delivery { outcomes, .. } = deliver(&fake.client(), &[by_item(9), by_item(10)]).await;
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         let writes: Vec<String> = lines(&fake)
             .into_iter()
@@ -676,9 +702,9 @@ mod tests {
             succeeded,
             messages: vec!["Bill is locked.".into()],
         };
-        let outcomes = deliver(&fake.client(), &[close(true)]).await;
+        let Delivery { outcomes, .. } = deliver(&fake.client(), &[close(true)]).await;
         assert!(outcomes[0].is_ok(), "nobody waits for a success");
-        let outcomes = deliver(&fake.client(), &[close(false)]).await;
+        let Delivery { outcomes, .. } = deliver(&fake.client(), &[close(false)]).await;
         assert!(
             outcomes[0]
                 .as_ref()
@@ -700,7 +726,8 @@ mod tests {
                 })
                 .collect(),
         };
-        let outcomes = deliver(&fake.client(), &[page(0), page(500), page(1000), close(5)]).await;
+        let Delivery { outcomes, .. } =
+            deliver(&fake.client(), &[page(0), page(500), page(1000), close(5)]).await;
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(
             fake.requests().len(),

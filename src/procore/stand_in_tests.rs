@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{ProcoreAccount, ProcoreClient, http_client},
-    deliver::deliver,
+    deliver::{Delivery, deliver},
     erp_connection, erp_requests,
     events::ErpEvent,
     hooks,
@@ -182,7 +182,7 @@ async fn an_order_is_read_and_answered() {
     }
     // One that Procore does not know.
     writebacks.push(link(ItemType::Vendor, 4, "80-4"));
-    let outcomes = deliver(&procore.client, &writebacks).await;
+    let Delivery { outcomes, .. } = deliver(&procore.client, &writebacks).await;
     assert!(outcomes[..4].iter().all(Result::is_ok), "{outcomes:?}");
     assert!(
         outcomes[4]
@@ -220,6 +220,7 @@ async fn an_order_is_read_and_answered() {
     assert!(
         deliver(&procore.client, &writebacks[..4])
             .await
+            .outcomes
             .iter()
             .all(Result::is_ok)
     );
@@ -237,7 +238,7 @@ async fn qbd_14_an_archived_vendor_stays_archived_through_a_refresh() {
     let page = Writeback::StageVendors {
         vendors: vec![vendor("80-1", "Acme"), vendor("80-2", ""), vendor("80-3", "Zed")],
     };
-    let outcomes = deliver(&procore.client, std::slice::from_ref(&page)).await;
+    let Delivery { outcomes, .. } = deliver(&procore.client, std::slice::from_ref(&page)).await;
     let refused = outcomes[0].as_ref().unwrap_err().to_string();
     assert!(
         refused.contains("name") && !refused.contains("Acme"),
@@ -298,7 +299,7 @@ async fn standard_cost_codes_arrive_with_their_parents_and_only_once() {
         ],
     };
     for _ in 0..2 {
-        let outcomes = deliver(&procore.client, std::slice::from_ref(&writeback)).await;
+        let Delivery { outcomes, .. } = deliver(&procore.client, std::slice::from_ref(&writeback)).await;
         assert!(outcomes[0].is_ok(), "{outcomes:?}");
     }
     let found = super::standard_cost_codes::find_list(&procore.client).await;

@@ -162,6 +162,27 @@ pub struct Claimed {
     pub carried_out: bool,
 }
 
+impl Claimed {
+    /// The task of a stored state, of which no restore left anything open.
+    fn stored(id: Uuid, state: &serde_json::Value) -> Self {
+        Self::of(id, AnyTask::deserialize(state).map_err(|error| error.to_string()))
+    }
+
+    /// A task in the state it asks from.
+    pub fn asked_from(id: Uuid, task: AnyTask) -> Self {
+        Self::of(id, Ok(task))
+    }
+
+    fn of(id: Uuid, task: Result<AnyTask, String>) -> Self {
+        Self {
+            id,
+            task,
+            doubtful: false,
+            carried_out: false,
+        }
+    }
+}
+
 /// Takes the oldest ready tasks of one access, at most `limit`. They stay `ready` until an exchange or [`settle`]
 /// says otherwise in the same transaction; the caller holds the session's row, so nobody else claims meanwhile.
 pub async fn claim(
@@ -225,10 +246,9 @@ pub async fn claim(
     Ok(rows
         .into_iter()
         .map(|(id, state, doubtful, carried_out)| Claimed {
-            id,
-            task: serde_json::from_value(state).map_err(|error| error.to_string()),
             doubtful,
             carried_out,
+            ..Claimed::stored(id, &state)
         })
         .collect())
 }
@@ -249,13 +269,7 @@ pub async fn claim_subject(
     .await?;
     Ok(row
         .into_iter()
-        .map(|row| Claimed {
-            id: row.id,
-            task: serde_json::from_value(row.state).map_err(|error| error.to_string()),
-            // It only reads.
-            doubtful: false,
-            carried_out: false,
-        })
+        .map(|row| Claimed::stored(row.id, &row.state))
         .collect())
 }
 
@@ -281,14 +295,7 @@ pub type States = HashMap<Uuid, Value>;
 /// The tasks of an exchange, in the order of `ids`, from the states they asked from.
 pub fn claimed(ids: &[Uuid], states: &States) -> Vec<Claimed> {
     ids.iter()
-        .filter_map(|id| {
-            Some(Claimed {
-                id: *id,
-                task: AnyTask::deserialize(states.get(id)?).map_err(|error| error.to_string()),
-                doubtful: false,
-                carried_out: false,
-            })
-        })
+        .filter_map(|id| Some(Claimed::stored(*id, states.get(id)?)))
         .collect()
 }
 
@@ -375,20 +382,6 @@ pub async fn made_before(
     .fetch_all(db)
     .await?;
     Ok(old.into_iter().collect())
-}
-
-/// The turn of a task that Procore counts as carried out, and that QuickBooks does not show.
-pub fn gone_since() -> Turn<AnyTask> {
-    Turn::Finished(Outcome::Failed(
-        Failure::new(
-            FailureCode::NotSynced,
-            "This record was exported after the backup was taken that Plumbline was restored from, and Procore was told that it \
-             is in QuickBooks; but it is not there under its name or number. Nothing was written. If it was renamed there, \
-             nothing is to be done; if it was deleted there and is wanted again, unlink it in Procore's ERP Integrations tool \
-             and export it again.",
-        ),
-        Effects::default(),
-    ))
 }
 
 /// Sends these tasks in smaller sets from now on.

@@ -9,9 +9,21 @@ use crate::{
     tasks::{AnyTask, Effects, Facts, Failure, FailureCode, Outcome, Step, Turn, queue::Claimed},
 };
 
+/// QuickBooks' words for "no record of this message set" (qbxml.md §2).
+const NO_RECORD_OF_THE_SET: i32 = 9002;
+
+/// What stands for an answer that is not to be had: nobody knows what became of the message set.
+pub fn unanswered() -> MessageSetAnswer {
+    MessageSetAnswer {
+        message_set_id: None,
+        status_code: Some(NO_RECORD_OF_THE_SET),
+        responses: Vec::new(),
+    }
+}
+
 /// Message set statuses that leave open what became of the writes (qbxml.md §2).
 fn fate_unknown(status: Option<i32>) -> bool {
-    matches!(status, Some(600 | 9001 | 9002 | 9004 | 9005))
+    matches!(status, Some(600 | 9001 | NO_RECORD_OF_THE_SET | 9004 | 9005))
 }
 
 /// Tells the answers to the reads of one exchange from those of another; writes carry a message set id instead.
@@ -105,6 +117,20 @@ pub fn look_instead(task: &AnyTask) -> Option<Turn<AnyTask>> {
         Turn::Continue(next, _) if next.access() == Access::Write => None,
         _ => Some(turn),
     }
+}
+
+/// The turn of a task that Procore counts as carried out, and that QuickBooks does not show.
+pub fn gone_since() -> Turn<AnyTask> {
+    Turn::Finished(Outcome::Failed(
+        Failure::new(
+            FailureCode::NotSynced,
+            "This record was exported after the backup was taken that Plumbline was restored from, and Procore was told that it \
+             is in QuickBooks; but it is not there under its name or number. Nothing was written. If it was renamed there, \
+             nothing is to be done; if it was deleted there and is wanted again, unlink it in Procore's ERP Integrations tool \
+             and export it again.",
+        ),
+        Effects::default(),
+    ))
 }
 
 fn isolate(turn: impl FnOnce() -> Turn<AnyTask>) -> Turn<AnyTask> {

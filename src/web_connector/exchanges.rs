@@ -145,6 +145,17 @@ pub struct Open {
     pub looked: bool,
 }
 
+impl Open {
+    /// How many requests each task has, in order.
+    pub fn counts(&self) -> Vec<(Uuid, usize)> {
+        self.task_ids
+            .iter()
+            .zip(&self.request_counts)
+            .map(|(id, count)| (*id, usize::try_from(*count).unwrap_or(0)))
+            .collect()
+    }
+}
+
 /// Stores a look at what the exchange `about` would write. Its tasks stay with that one, for which the look counts as
 /// another try.
 pub async fn insert_look(

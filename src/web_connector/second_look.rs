@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::{
     answers,
     exchanges::{self, NewExchange, Open, Purpose},
-    service::{ServiceError, WebConnector, facts},
+    service::{ServiceError, WebConnector},
     sessions::Session,
+    verdicts::facts,
 };
 use crate::{
     qbxml::{Access, MessageSetAnswer, write_tagged},
@@ -97,25 +98,11 @@ impl WebConnector {
         let Some(tasks) = looking(open) else {
             return Ok(exchanges::looked(db, session.connection_id).await?);
         };
-        let wants = tasks.iter().map(|(_, task)| task.answer_wants());
-        let found = lookup::look_up(db, session.connection_id, wants).await?;
-        let counts: Vec<(Uuid, usize)> = open
-            .task_ids
-            .iter()
-            .zip(&open.request_counts)
-            .map(|(id, count)| (*id, usize::try_from(*count).unwrap_or(0)))
-            .collect();
         let tasks = tasks
             .into_iter()
-            .map(|(id, task)| Claimed {
-                id,
-                task: Ok(task),
-                doubtful: false,
-                carried_out: false,
-            })
+            .map(|(id, task)| Claimed::asked_from(id, task))
             .collect();
-        let tag = answers::tag(open.id);
-        let turns = answers::judge(tasks, &counts, &tag, &answer, &facts(session, &found));
+        let turns = self.judge_tasks(db, session, open, tasks, answer).await?;
         let nothing_there = turns
             .iter()
             .all(|(_, turn)| matches!(turn, Turn::Continue(task, _) if task.access() == Access::Write));

@@ -67,8 +67,20 @@ struct Order {
     connection_id: Uuid,
     id: i64,
     attempts: i32,
+    /// Earlier tries that failed for a reason of the order's own.
+    own_failures: i32,
     /// Proof of the lease: whoever took the order since has another.
     lease: DateTime<Utc>,
+}
+
+impl Order {
+    fn owes(&self, call: Writeback) -> NewWriteback {
+        NewWriteback {
+            task_id: None,
+            lane: format!("order:{}", self.id),
+            call,
+        }
+    }
 }
 
 /// Why an order could not be planned now.
@@ -130,19 +142,19 @@ impl Orders {
         };
         match self.work(&order).await {
             Ok(()) => {}
-            Err(OrderError::Database(error)) if order.attempts < MOST_ATTEMPTS => {
-                self.later(&order, now + TimeDelta::seconds(2), &error.to_string())
+            Err(OrderError::Database(error)) if order.own_failures < MOST_ATTEMPTS => {
+                self.later(&order, now + TimeDelta::seconds(2), 1, &error.to_string())
                     .await?;
                 return Err(error);
             }
             Err(OrderError::Procore(error))
-                if !error.is_transient() && !retriable(&error, order.attempts) =>
+                if !error.is_transient() && !retriable(&error, order.own_failures) =>
             {
                 tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order cannot be read");
                 self.give_up(&order, &error.to_string()).await?;
             }
             // What concerns this order alone must not hold up the later ones for ever.
-            Err(error) if order.attempts >= MOST_ATTEMPTS && !error.concerns_connection() => {
+            Err(error) if order.own_failures >= MOST_ATTEMPTS && !error.concerns_connection() => {
                 tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order is given up");
                 self.give_up(&order, &error.to_string()).await?;
             }
@@ -162,7 +174,8 @@ impl Orders {
                 };
                 let at = now + wait.unwrap_or(own);
                 tracing::warn!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "an order waits");
-                self.later(&order, at, &error.to_string()).await?;
+                let own = i32::from(!error.concerns_connection());
+                self.later(&order, at, own, &error.to_string()).await?;
             }
         }
         Ok(true)
@@ -172,18 +185,26 @@ impl Orders {
     async fn lease(&self, now: DateTime<Utc>) -> Result<Option<Order>, sqlx::Error> {
         // As precise as PostgreSQL keeps it.
         let until = (now + LEASE).trunc_subsecs(6);
+        // From connection to connection along the index: of one with a backlog, only the first order is looked at.
         let row = sqlx::query!(
-            r#"update erp_requests r set leased_until = $2, attempts = r.attempts + 1
+            r#"with recursive waiting as (
+                   (select connection_id, erp_request_id from erp_requests where status = 'new'
+                    order by connection_id, erp_request_id limit 1)
+                   union all
+                   select next.connection_id, next.erp_request_id from waiting cross join lateral (
+                       select e.connection_id, e.erp_request_id from erp_requests e
+                       where e.status = 'new' and e.connection_id > waiting.connection_id
+                       order by e.connection_id, e.erp_request_id limit 1) next
+               )
+               update erp_requests r set leased_until = $2, attempts = r.attempts + 1
                from (
-                   select connection_id, erp_request_id from erp_requests e
+                   select e.connection_id, e.erp_request_id from waiting
+                   join erp_requests e using (connection_id, erp_request_id)
                    where e.status = 'new' and e.not_before <= $1 and (e.leased_until is null or e.leased_until < $1)
-                       and not exists (select from erp_requests earlier
-                           where earlier.connection_id = e.connection_id and earlier.status = 'new'
-                               and earlier.erp_request_id < e.erp_request_id)
-                   order by e.not_before limit 1 for update skip locked
+                   order by e.not_before limit 1 for update of e skip locked
                ) next
                where r.connection_id = next.connection_id and r.erp_request_id = next.erp_request_id
-               returning r.connection_id, r.erp_request_id, r.attempts"#,
+               returning r.connection_id, r.erp_request_id, r.attempts, r.own_failures"#,
             now,
             until,
         )
@@ -193,6 +214,7 @@ impl Orders {
             connection_id: row.connection_id,
             id: row.erp_request_id,
             attempts: row.attempts,
+            own_failures: row.own_failures,
             lease: until,
         }))
     }
@@ -204,7 +226,7 @@ impl Orders {
         let client = self.clients.of(&connection)?;
         let request = erp_requests::get(&client, order.id).await?;
         let event = ErpEvent::parse(&request.request_name, &request.payload);
-        let patient = order.attempts < MOST_REFUSED_FACTS;
+        let patient = order.own_failures + 1 < MOST_REFUSED_FACTS;
         let mut plan = match event {
             Err(error) => orders::refuse(&error),
             Ok(mut event) => {
@@ -317,11 +339,7 @@ impl Orders {
             // It took too long, and another worker has it now.
             return Ok(());
         }
-        let owe = |call| NewWriteback {
-            task_id: None,
-            lane: format!("order:{}", order.id),
-            call,
-        };
+        let owe = |call| order.owes(call);
         let mut traces = Traces {
             links: plan.links,
             owed: plan.writebacks.into_iter().map(owe).collect(),
@@ -372,13 +390,22 @@ impl Orders {
         Ok(())
     }
 
-    async fn later(&self, order: &Order, at: DateTime<Utc>, problem: &str) -> Result<(), sqlx::Error> {
+    /// The order waits until then; `own` counts this failure as the order's own.
+    async fn later(
+        &self,
+        order: &Order,
+        at: DateTime<Utc>,
+        own: i32,
+        problem: &str,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query!(
-            "update erp_requests set not_before = $3, leased_until = null, problem = $4 where connection_id = $1 and erp_request_id = $2",
+            r#"update erp_requests set not_before = $3, leased_until = null, problem = $4, own_failures = own_failures + $5
+               where connection_id = $1 and erp_request_id = $2"#,
             order.connection_id,
             order.id,
             at,
             problem,
+            own,
         )
         .execute(&self.db)
         .await?;
@@ -392,7 +419,7 @@ impl Orders {
             // Not now: then it is not given up now either.
             Err(error) if error.is_transient() => {
                 let at = self.clock.now() + backoff(order.attempts);
-                return self.later(order, at, problem).await;
+                return self.later(order, at, 0, problem).await;
             }
             Err(error) => {
                 tracing::error!(connection = %order.connection_id, erp_request = order.id, error = &error as &dyn std::error::Error, "the request details of an order that is given up stay open");
@@ -401,16 +428,14 @@ impl Orders {
         };
         let owed = details
             .into_iter()
-            .map(|id| NewWriteback {
-                task_id: None,
-                lane: format!("order:{}", order.id),
-                call: Writeback::CloseDetail {
+            .map(|id| {
+                order.owes(Writeback::CloseDetail {
                     detail: DetailRef::Id(id),
                     succeeded: false,
                     messages: vec![format!(
                         "Plumbline could not read this export. Nothing was sent to QuickBooks. {problem} Export it again."
                     )],
-                },
+                })
             })
             .collect();
         let traces = Traces {
@@ -503,6 +528,6 @@ fn known<T>(project: i64, patient: bool, read: Result<T, ProcoreError>) -> Resul
 
 /// Not every "no" is the last word: an order may be announced before it can be read, a right be given back, an app be
 /// installed again.
-fn retriable(error: &ProcoreError, attempts: i32) -> bool {
-    error.concerns_connection() || attempts < MOST_REFUSALS
+fn retriable(error: &ProcoreError, own_failures: i32) -> bool {
+    error.concerns_connection() || own_failures + 1 < MOST_REFUSALS
 }

@@ -17,7 +17,7 @@ use crate::{
     connections, payments,
     procore::{
         client::ProcoreClient,
-        deliver::{self, DeliveryError},
+        deliver::{self, Delivery, DeliveryError, Trouble},
     },
     tasks::queue,
     writebacks::{
@@ -31,8 +31,11 @@ const BATCH: i64 = 200;
 /// How long a batch under way may take to finish once the service is to stop. What does not, is sent again: every
 /// writeback is idempotent.
 const GRACE: Duration = Duration::from_millis(500);
-/// A batch must end before its lease: two workers with one batch could tell Procore the older of two things last.
-const LONGEST: Duration = Duration::from_mins(8);
+/// A batch must end this long before its lease: two workers with one batch could tell Procore the older of two things last.
+const SPARE: TimeDelta = TimeDelta::minutes(2);
+/// While Procore is away it is asked this often, by one call of each connection; its return is not met by what each writeback
+/// tries when its own time comes.
+const LONGEST_HOLD: TimeDelta = TimeDelta::seconds(60);
 /// How long a woken worker waits for more of the same.
 const GATHER: Duration = Duration::from_millis(50);
 /// Looks for due writebacks at least this often.
@@ -103,16 +106,22 @@ impl Outbox {
             }
             let lease = batch.first().map_or(now, |due| due.lease);
             let ids: Vec<i64> = batch.iter().map(|due| due.id).collect();
+            let lanes: Vec<(i64, String)> = batch.iter().map(|due| (due.id, due.lane.clone())).collect();
             let fates = tokio::select! {
-                fates = self.carry_out(id, batch, now) => fates?,
+                carried_out = self.carry_out(id, batch, now) => {
+                    let (fates, held_until) = carried_out?;
+                    store::hold(&self.db, id, held_until).await?;
+                    fates
+                }
                 () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
                     ids.iter().map(|id| (*id, Fate::Again(now, "interrupted by a stop".to_owned()))).collect()
                 }
-                () = tokio::time::sleep(LONGEST) => {
+                () = tokio::time::sleep((store::LEASE - SPARE).to_std().unwrap_or_default()) => {
                     let at = self.clock.now() + TimeDelta::minutes(1);
                     ids.iter().map(|id| (*id, Fate::Again(at, "Procore answered too slowly".to_owned()))).collect()
                 }
             };
+            let fates = in_order(&lanes, fates);
             store::settle(&self.db, self.clock.now(), lease, &fates).await?;
             return Ok(if i64::try_from(ids.len()) == Ok(BATCH) {
                 Worked::Full
@@ -123,32 +132,30 @@ impl Outbox {
         Ok(Worked::Nothing)
     }
 
+    /// What became of each writeback, and until when nothing else of the connection is tried.
     async fn carry_out(
         &self,
         id: Uuid,
         batch: Vec<Due>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<(i64, Fate)>, sqlx::Error> {
+    ) -> Result<(Vec<(i64, Fate)>, Option<DateTime<Utc>>), sqlx::Error> {
         let Some(connection) = connections::store::find(&self.db, id).await? else {
-            return Ok(batch
-                .iter()
-                .map(|due| (due.id, Fate::Refused("the connection is gone".to_owned())))
-                .collect());
+            let refused = |due: &Due| (due.id, Fate::Refused("the connection is gone".to_owned()));
+            return Ok((batch.iter().map(refused).collect(), None));
         };
         let client = match self.clients.of(&connection) {
             Ok(client) => client,
             Err(error) => {
                 let at = now + TimeDelta::minutes(5);
-                return Ok(batch
-                    .iter()
-                    .map(|due| (due.id, Fate::Again(at, error.to_string())))
-                    .collect());
+                let again = |due: &Due| (due.id, Fate::Again(at, error.to_string()));
+                return Ok((batch.iter().map(again).collect(), None));
             }
         };
         let (closings, calls): (Vec<Due>, Vec<Due>) = batch
             .into_iter()
             .partition(|due| matches!(due.call, Ok(Writeback::CloseDetail { .. })));
-        let mut fates = deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
+        let most_attempts = calls.iter().chain(&closings).map(|due| due.attempts).max();
+        let (mut fates, trouble) = deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
         self.untell(id, &calls, &fates).await?;
         // A request detail is closed after what it reports has arrived, and says so if Procore would not take it.
         let by_id: HashMap<i64, &Due> = calls.iter().map(|due| (due.id, due)).collect();
@@ -193,9 +200,15 @@ impl Outbox {
             }
             ready = open;
         }
-        let closed = deliver_all(&client, ready.into_iter(), now).await;
+        let hold = |trouble| hold_until(trouble, most_attempts.unwrap_or_default(), now);
+        if let Some(until) = trouble.map(hold) {
+            let later = |(due, _): (&Due, _)| (due.id, Fate::Again(until, "Procore is away".to_owned()));
+            fates.extend(ready.into_iter().map(later));
+            return Ok((fates, Some(until)));
+        }
+        let (closed, trouble) = deliver_all(&client, ready.into_iter(), now).await;
         fates.extend(closed);
-        Ok(fates)
+        Ok((fates, trouble.map(hold)))
     }
 }
 
@@ -247,7 +260,7 @@ async fn deliver_all<'a>(
     client: &ProcoreClient,
     batch: impl Iterator<Item = (&'a Due, Option<&'a Vec<String>>)>,
     now: DateTime<Utc>,
-) -> Vec<(i64, Fate)> {
+) -> (Vec<(i64, Fate)>, Option<Trouble>) {
     let mut fates: Vec<(i64, Fate)> = Vec::new();
     let mut calls: Vec<Writeback> = Vec::new();
     let mut sent: Vec<&Due> = Vec::new();
@@ -264,15 +277,15 @@ async fn deliver_all<'a>(
         }
     }
     if calls.is_empty() {
-        return fates;
+        return (fates, None);
     }
-    let results = deliver::deliver(client, &calls).await;
-    for (due, result) in sent.into_iter().zip(results) {
+    let Delivery { outcomes, trouble } = deliver::deliver(client, &calls).await;
+    for (due, result) in sent.into_iter().zip(outcomes) {
         let outcome = if result.is_ok() { "done" } else { "failed" };
         metrics::counter!("plumbline_writebacks_total", "outcome" => outcome).increment(1);
         fates.push((due.id, fate(result, due, now)));
     }
-    fates
+    (fates, trouble)
 }
 
 /// The answer the user reads, when the record is in QuickBooks but Procore would not take its id.
@@ -299,6 +312,29 @@ fn with_refusals(call: Writeback, refused: Option<&Vec<String>>) -> Writeback {
         }
         (call, _) => call,
     }
+}
+
+/// Nothing of a lane is due before what comes before it; `lanes` in their order.
+fn in_order(lanes: &[(i64, String)], fates: Vec<(i64, Fate)>) -> Vec<(i64, Fate)> {
+    let mut fates: HashMap<i64, Fate> = fates.into_iter().collect();
+    let mut waits: HashMap<&str, DateTime<Utc>> = HashMap::new();
+    for (id, lane) in lanes {
+        if let Some(Fate::Again(at, _)) = fates.get_mut(id) {
+            let earliest = waits.entry(lane).or_insert(*at);
+            *at = (*at).max(*earliest);
+            *earliest = *at;
+        }
+    }
+    fates.into_iter().collect()
+}
+
+/// Until when nothing else of a connection is tried after `trouble`, `attempts` being the most of the batch.
+fn hold_until(trouble: Trouble, attempts: i32, now: DateTime<Utc>) -> DateTime<Utc> {
+    let wait = trouble
+        .retry_after
+        .and_then(|wait| TimeDelta::from_std(wait).ok())
+        .unwrap_or_else(|| backoff(attempts).min(LONGEST_HOLD));
+    now + wait
 }
 
 fn fate(result: Result<(), DeliveryError>, due: &Due, now: DateTime<Utc>) -> Fate {
@@ -331,4 +367,47 @@ pub fn backoff(attempts: i32) -> TimeDelta {
         .min(15 * 60 * 1000);
     let jitter = i64::from(crate::secrets::random_bytes::<1>()[0]) * base / 1024;
     TimeDelta::milliseconds(base + jitter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_lane_is_due_before_what_comes_before_it() {
+        let now = DateTime::UNIX_EPOCH;
+        let at = |seconds| now + TimeDelta::seconds(seconds);
+        let again = |seconds| Fate::Again(at(seconds), String::new());
+        let lanes =
+            [(1, "a"), (2, "b"), (3, "a"), (4, "a"), (5, "b")].map(|(id, lane)| (id, lane.to_owned()));
+        let fates = vec![
+            (4, again(2)),
+            (3, again(60)),
+            (2, Fate::Done),
+            (1, again(4)),
+            (5, again(1)),
+        ];
+        let mut ordered = in_order(&lanes, fates);
+        ordered.sort_by_key(|(id, _)| *id);
+        let expected = vec![
+            (1, again(4)),
+            (2, Fate::Done),
+            (3, again(60)),
+            (4, again(60)),
+            (5, again(1)),
+        ];
+        assert_eq!(ordered, expected);
+    }
+
+    #[test]
+    fn procore_that_is_away_is_asked_once_a_minute_or_when_it_says() {
+        let now = DateTime::UNIX_EPOCH;
+        let silent = Trouble { retry_after: None };
+        assert!(hold_until(silent, 1, now) < now + TimeDelta::seconds(6));
+        assert_eq!(hold_until(silent, 12, now), now + TimeDelta::seconds(60));
+        let hour = Trouble {
+            retry_after: Some(Duration::from_hours(1)),
+        };
+        assert_eq!(hold_until(hour, 1, now), now + TimeDelta::hours(1));
+    }
 }

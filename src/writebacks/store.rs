@@ -10,7 +10,7 @@ use super::Writeback;
 /// The channel on which the outbox says that something was added.
 pub const CHANNEL: &str = "plumbline_writebacks";
 /// How long a worker has for a batch before another may take it.
-const LEASE: TimeDelta = TimeDelta::minutes(10);
+pub const LEASE: TimeDelta = TimeDelta::minutes(10);
 
 /// A writeback to add.
 #[derive(Clone, Debug)]
@@ -40,22 +40,60 @@ pub struct Due {
     pub lease: DateTime<Utc>,
 }
 
-/// A connection that owes something now and that nobody works on.
+/// A connection that owes something now and that nobody works on: the one that has owed longest.
 pub async fn due_connection(
     db: &PgPool,
     now: DateTime<Utc>,
     not: &[Uuid],
 ) -> Result<Option<Uuid>, sqlx::Error> {
+    // From connection to connection along the index, however much each of them owes.
     sqlx::query_scalar!(
-        r#"select connection_id from writebacks
-           where status = 'pending' and not_before <= $1 and (leased_until is null or leased_until < $1)
-               and not connection_id = any($2)
-           order by not_before limit 1"#,
+        r#"with recursive owing as (
+               (select connection_id, id from writebacks where status = 'pending' order by connection_id, id limit 1)
+               union all
+               select next.connection_id, next.id from owing cross join lateral (
+                   select w.connection_id, w.id from writebacks w
+                   where w.status = 'pending' and w.connection_id > owing.connection_id
+                   order by w.connection_id, w.id limit 1) next
+           )
+           select connection_id as "id!" from owing
+           where not connection_id = any($2)
+               and not exists (select from writeback_holds held
+                   where held.connection_id = owing.connection_id and held.held_until > $1)
+               and exists (select from writebacks w
+                   where w.connection_id = owing.connection_id and w.status = 'pending' and w.not_before <= $1
+                       and (w.leased_until is null or w.leased_until < $1))
+           order by id limit 1"#,
         now,
         not,
     )
     .fetch_optional(db)
     .await
+}
+
+/// Nothing of a connection gets through to Procore: its writebacks wait until then, together. `None`: they go on.
+pub async fn hold(db: &PgPool, connection_id: Uuid, until: Option<DateTime<Utc>>) -> Result<(), sqlx::Error> {
+    match until {
+        Some(until) => {
+            sqlx::query!(
+                r#"insert into writeback_holds (connection_id, held_until) values ($1, $2)
+                   on conflict (connection_id) do update set held_until = excluded.held_until"#,
+                connection_id,
+                until,
+            )
+            .execute(db)
+            .await?
+        }
+        None => {
+            sqlx::query!(
+                "delete from writeback_holds where connection_id = $1",
+                connection_id
+            )
+            .execute(db)
+            .await?
+        }
+    };
+    Ok(())
 }
 
 /// Leases a batch of one connection. Of each lane it takes a run from the front, never past one that must wait.
@@ -180,14 +218,4 @@ pub async fn refusals(db: &PgPool, tasks: &[Uuid]) -> Result<Vec<(Uuid, String)>
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|row| (row.task_id, row.problem)).collect())
-}
-
-/// When the next writeback falls due that is not due yet.
-pub async fn next_due(db: &PgPool, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "select min(greatest(not_before, coalesce(leased_until, not_before))) from writebacks where status = 'pending' and greatest(not_before, coalesce(leased_until, not_before)) > $1",
-        now
-    )
-    .fetch_one(db)
-    .await
 }

@@ -43,17 +43,17 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 1,
         what: "sendRequestXML answers before its exchange is committed",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/requests.rs",
         old: "        transaction.commit().await?;\n        let state = if xml.is_empty() {",
-        new: "        tokio::spawn(async move { tokio::time::sleep(Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = if xml.is_empty() {",
+        new: "        tokio::spawn(async move { tokio::time::sleep(std::time::Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = if xml.is_empty() {",
         sweep: &["--journey", "vendor", "--only", "sendRequestXML"],
     },
     Break {
         invariant: 1,
         what: "receiveResponseXML answers before the response is committed",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/responses.rs",
         old: "        transaction.commit().await?;\n        let state = match session.file {",
-        new: "        tokio::spawn(async move { tokio::time::sleep(Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = match session.file {",
+        new: "        tokio::spawn(async move { tokio::time::sleep(std::time::Duration::from_millis(200)).await; let _ = transaction.commit().await; });\n        let state = match session.file {",
         sweep: &["--journey", "vendor", "--only", "receiveResponseXML"],
     },
     Break {
@@ -67,7 +67,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 2,
         what: "an exchange in doubt is put back instead of sent again",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/requests.rs",
         old: "} else if ours || open.writes {",
         new: "} else if ours {",
         sweep: &[
@@ -97,7 +97,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 2,
         what: "a transaction in doubt is sent again without a look",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/requests.rs",
         old: "                if let Some(look) = self.look_first(db, session, &open, now).await? {",
         new: "                if let Some(look) = self.look_first(db, session, &open, now).await?.filter(String::is_empty) {",
         sweep: &[
@@ -143,7 +143,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 4,
         what: "a second Web Connector is let in beside a live session",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/session_calls.rs",
         old: ".is_some_and(|last_call| now - last_call < self.lease)",
         new: ".is_some_and(|_| false)",
         sweep: &["--journey", "vendor", "--only", "second-connector"],
@@ -151,7 +151,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 4,
         what: "a repeated sendRequestXML gets other bytes",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/requests.rs",
         old: "                if let Some(xml) = exchanges::hand_out_again(db, open.id, session.id, now).await? {\n                    return Ok(xml);",
         new: "                if let Some(xml) = exchanges::hand_out_again(db, open.id, session.id, now).await? {\n                    return Ok(format!(\"{xml} \"));",
         sweep: &[
@@ -166,7 +166,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 4,
         what: "a repeated receiveResponseXML gets another number",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/responses.rs",
         old: "        return Ok(returned);\n    }\n    Ok(exchanges::last_returned",
         new: "        return Ok(returned.saturating_sub(1));\n    }\n    Ok(exchanges::last_returned",
         sweep: &[
@@ -181,9 +181,9 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 5,
         what: "a malformed message set takes all its records with it",
-        file: "src/web_connector/service.rs",
-        old: "let returned = if let [alone] = open.task_ids.as_slice() {",
-        new: "let returned = if let [alone, ..] = open.task_ids.as_slice() {",
+        file: "src/web_connector/responses.rs",
+        old: "                if let [alone] = open.task_ids.as_slice() {\n                    let failure",
+        new: "                if let [alone, ..] = open.task_ids.as_slice() {\n                    let failure",
         sweep: &[
             "--journey",
             "commitment",
@@ -212,7 +212,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 8,
         what: "a session that was taken over gets a SOAP fault",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/requests.rs",
         old: "        if session.ended {\n            return Ok(String::new());",
         new: "        if session.ended {\n            return Err(sqlx::Error::RowNotFound.into());",
         sweep: &[
@@ -227,7 +227,7 @@ const BREAKS: &[Break] = &[
     Break {
         invariant: 9,
         what: "the password stands in the log",
-        file: "src/web_connector/service.rs",
+        file: "src/web_connector/session_calls.rs",
         old: "        let account = sessions::account(&self.db, user).await?;",
         new: "        tracing::info!(password = secrecy::ExposeSecret::expose_secret(password), \"authenticate\");\n        let account = sessions::account(&self.db, user).await?;",
         sweep: &["--journey", "vendor", "--only", "closeConnection"],

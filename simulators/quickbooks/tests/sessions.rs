@@ -446,15 +446,20 @@ async fn a_person_at_quickbooks() {
         .await;
     assert_eq!(status, 400, "{refused}");
     world.post("/control/backup", json!({})).await;
+    let lost = json!({"kind": "vendor", "name": "Entered after the backup"});
+    let (_, lost) = world.control("POST", "/control/records", lost).await;
     world
         .post(
             "/control/records/bulk",
             json!({"kind": "vendor", "count": 500, "name_prefix": "Bulk "}),
         )
         .await;
-    assert_eq!(world.vendors().await.len(), 501);
+    assert_eq!(world.vendors().await.len(), 502);
     world.post("/control/restore", json!({})).await;
     assert_eq!(world.vendors().await, ["Lew & Sons"]);
+    let next = json!({"kind": "vendor", "name": "Entered after the restore"});
+    let (_, next) = world.control("POST", "/control/records", next).await;
+    assert_ne!(lost["id"], next["id"], "an id never comes again");
     world
         .post(
             "/control/open-file",

@@ -127,6 +127,8 @@ pub(super) async fn restore(State(simulator): State<Arc<Simulator>>, body: Optio
         .cloned()
         .ok_or_else(|| Refused::not_found(&name))?;
     qb.file = copy;
+    // The counters are back where they were, and an id is a counter and a second. No restore is done within a second.
+    qb.clock.advance(1);
     qb.end_all_sessions();
     Ok(Json(json!({"name": name})))
 }

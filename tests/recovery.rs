@@ -229,6 +229,36 @@ async fn a_call_that_waited_for_another_sees_what_that_one_stored() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn two_orders_for_one_record_planned_at_once_wait_for_each_other() {
+    let (world, account, _) = world().await;
+    let mut first = world.db().begin().await.unwrap();
+    let now = world.clock.now();
+    let ids = queue::enqueue(&mut first, account.id, now, &[task("vendor:1", vendor(1, "A"))])
+        .await
+        .unwrap();
+    let second = tokio::spawn({
+        let (db, id) = (world.db().clone(), account.id);
+        async move {
+            let mut second = db.begin().await.unwrap();
+            let tasks = [task("vendor:1", vendor(1, "A"))];
+            let ids = queue::enqueue(&mut second, id, now, &tasks).await.unwrap();
+            second.commit().await.unwrap();
+            ids[0]
+        }
+    });
+    somebody_waits(&world).await;
+    first.commit().await.unwrap();
+    let second = second.await.unwrap();
+    assert_eq!(world.task(ids[0]).await.0, "ready");
+    assert_eq!(
+        world.task(second).await.0,
+        "waiting",
+        "else the record is written twice"
+    );
+    world.end().await;
+}
+
 /// Waits until a statement of the service waits for a lock.
 async fn somebody_waits(world: &World) {
     eventually("a call waits", async || {

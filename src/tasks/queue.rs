@@ -52,6 +52,9 @@ pub async fn enqueue(
     tasks: &[NewTask],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let mut ids = Vec::with_capacity(tasks.len());
+    if !tasks.is_empty() {
+        one_at_a_time(db, connection_id).await?;
+    }
     for new in tasks {
         let id = Uuid::now_v7();
         let inserted = sqlx::query_scalar!(
@@ -130,6 +133,18 @@ pub async fn enqueue(
     }
     explain_waiting(db, &ids).await?;
     Ok(ids)
+}
+
+/// Until this transaction ends, nobody else adds to the connection's queue: two that did so at once would not see each
+/// other's tasks, and two tasks of one subject would run side by side. To be taken before anything else is locked.
+pub async fn one_at_a_time(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1, 8))",
+        connection_id.to_string()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Writes down for what tasks wait, in words.

@@ -326,6 +326,7 @@ impl Orders {
         let now = self.clock.now();
         let id = order.connection_id;
         let mut transaction = self.db.begin().await?;
+        queue::one_at_a_time(&mut transaction, id).await?;
         let ours = sqlx::query_scalar!(
             r#"select leased_until = $3 and status = 'new' as "ours!" from erp_requests
                where connection_id = $1 and erp_request_id = $2 for update"#,

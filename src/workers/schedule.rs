@@ -98,6 +98,7 @@ impl Schedule {
             return Ok(());
         }
         let mut transaction = self.db.begin().await?;
+        queue::one_at_a_time(&mut transaction, connection.id).await?;
         // One that failed is not repeated at once: whatever stands in its way needs a while, or a person.
         let unfinished = sqlx::query_scalar!(
             r#"select exists (select from tasks where connection_id = $1 and subject = 'lists'
@@ -130,6 +131,7 @@ impl Schedule {
             return Ok(());
         }
         let mut transaction = self.db.begin().await?;
+        queue::one_at_a_time(&mut transaction, connection.id).await?;
         // One replica wins; the others see the new time.
         let ours = sqlx::query!(
             "update connections set payments_run_at = $2 where id = $1 and payments_run_at is not distinct from $3",

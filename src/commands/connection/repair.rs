@@ -53,6 +53,7 @@ pub struct ReconcileArgs {
 pub async fn rebind(db: &PgPool, connection: &Connection, clock: &Clock) -> Result<(), sqlx::Error> {
     let now = clock.now();
     let mut transaction = db.begin().await?;
+    queue::one_at_a_time(&mut transaction, connection.id).await?;
     store::forget_company_file(&mut *transaction, connection.id).await?;
     mirror::store::read_anew(&mut transaction, connection.id).await?;
     queue::cancel(&mut transaction, connection.id, subjects::LISTS, now).await?;
@@ -78,11 +79,11 @@ pub async fn resume(db: &PgPool, connection: &Connection, clock: &Clock) -> Resu
 /// Puts a comparison into the queue, or finds the one that is under way; its task.
 pub async fn begin(db: &PgPool, connection: &Connection, clock: &Clock) -> Result<Uuid, sqlx::Error> {
     let mut transaction = db.begin().await?;
-    // Whoever else begins one waits here.
+    queue::one_at_a_time(&mut transaction, connection.id).await?;
     let under_way = sqlx::query_scalar!(
-        r#"with locked as (select id from connections where id = $1 for update)
-           select t.id from locked join tasks t on t.connection_id = locked.id
-           where t.subject = $2 and t.status in ('waiting', 'ready', 'later', 'asked') order by t.seq desc limit 1"#,
+        r#"select id from tasks
+           where connection_id = $1 and subject = $2 and status in ('waiting', 'ready', 'later', 'asked')
+           order by seq desc limit 1"#,
         connection.id,
         reconcile::SUBJECT,
     )

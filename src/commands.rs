@@ -21,6 +21,7 @@ pub mod demo;
 pub mod settings;
 pub mod table;
 pub mod task;
+pub mod unlink;
 
 /// Starts logging to standard error. `quiet` keeps it out of a command that shows its own progress.
 pub fn start_logging(filter: &str, json: bool, quiet: bool) {

@@ -66,6 +66,8 @@ enum Command {
     /// List, show and retry tasks.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Forget that a Procore record is in QuickBooks, once it was deleted there.
+    Unlink(commands::unlink::UnlinkArgs),
     /// Ask a running service whether it is ready (for container health checks).
     Healthcheck(commands::Healthcheck),
 }
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
             Command::Qwc(qwc) => qwc.run(&cli.storage).await,
             Command::Settings(command) => command.run(&cli.storage).await,
             Command::Task(command) => command.run(&cli.storage).await,
+            Command::Unlink(unlink) => unlink.run(&cli.storage).await,
             Command::Healthcheck(check) => check.run().await,
         }
     });

@@ -26,6 +26,7 @@ pub mod preferences;
 pub mod purchase_order;
 mod request;
 pub mod response;
+pub mod standing;
 pub mod status;
 pub mod terms;
 pub mod text;

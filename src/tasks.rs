@@ -25,6 +25,7 @@ pub mod lookup;
 pub mod queue;
 pub mod reconcile;
 pub mod traces;
+pub mod unlink;
 
 pub use any::AnyTask;
 pub use failure::{Failure, FailureCode};

@@ -9,7 +9,13 @@
 
 mod support;
 
-use plumbline::{clock::Clock, config::Serving, mirror};
+use plumbline::{
+    clock::Clock,
+    commands::unlink::{self, What},
+    config::Serving,
+    connections::store,
+    mirror,
+};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use support::{
@@ -1525,4 +1531,159 @@ async fn comp_28_five_thousand_customers_are_searched_by_prefix_over_an_index() 
     has(&plan, &["mirror_records_name", "Index Cond"]);
     assert!(!plan.contains("Seq Scan"), "{plan}");
     stage.end().await;
+}
+
+// ---- unlinking
+
+// QBD-29, QBD-33
+#[tokio::test]
+async fn qbd_29_a_commitment_is_unlinked_once_its_purchase_order_is_gone_and_exported_anew() {
+    let site = Site::new().await;
+    let stage = &site.stage;
+    let (id, _) = site.synced_subcontract("SC-001", &["500.00"]).await;
+    let unlink = format!("/commitments/{id}/unlink");
+    stage.make(&unlink, &json!({})).await;
+    stage.settle().await;
+    let words = stage.failed(id).await;
+    has(
+        &words,
+        &[
+            "The commitment is still in QuickBooks Desktop. Please delete it before retrying.",
+            "It is purchase order SC-001.",
+        ],
+    );
+    let linked = text(&stage.record("commitments", id).await, "origin_id");
+    // A person deletes it there.
+    stage
+        .quickbooks
+        .delete(&format!("/control/records/{linked}"))
+        .await;
+    stage.make(&unlink, &json!({})).await;
+    stage.settle().await;
+    stage.succeeded(id).await;
+    let (_, words) = stage.detail(id).await;
+    assert_eq!(words, "Successfully Unlinked");
+    let commitment = stage.record("commitments", id).await;
+    assert_eq!(
+        (&commitment["origin_id"], &commitment["erp_status"]),
+        (&Value::Null, &json!("not_in_erp"))
+    );
+    // It is exported again, and stands once.
+    stage.export("commitment", &[id], json!({})).await;
+    stage.succeeded(id).await;
+    let orders = stage.transactions("purchase_orders").await;
+    assert_eq!(orders.len(), 1);
+    assert_ne!(text(&orders[0], "id"), linked);
+    site.stage.end().await;
+}
+
+#[tokio::test]
+async fn qbd_32_an_invoice_is_unlinked_by_command_once_its_bill_is_gone_and_the_payment_in_the_way_is_named()
+{
+    let site = Site::new().await;
+    let stage = &site.stage;
+    let (contract, lines) = site.synced_subcontract("SC-001", &["500.00"]).await;
+    let invoice = site
+        .invoice(
+            contract,
+            "INV-1",
+            json!([{"commitment_line_id": lines[0], "amount": "500.00"}]),
+        )
+        .await;
+    stage.export("requisitions", &[invoice], json!({})).await;
+    stage.succeeded(invoice).await;
+    let bill = text(&stage.record("requisitions", invoice).await, "origin_id");
+    let check =
+        json!({"bills": [{"txn_id": bill, "amount": "500.00"}], "method": "check", "ref_number": "1042"});
+    let check = text(
+        &stage.quickbooks.post("/control/payments", &check).await,
+        "txn_id",
+    );
+    let connection = store::find(stage.world.db(), stage.connection)
+        .await
+        .unwrap()
+        .unwrap();
+    let unlink = async || {
+        let task = unlink::begin(
+            stage.world.db(),
+            &connection,
+            &stage.world.clock,
+            What::Invoice,
+            invoice,
+        )
+        .await
+        .unwrap();
+        stage.run().await;
+        stage.world.task(task).await
+    };
+    let (status, _, words) = unlink().await;
+    assert_eq!(status, "failed");
+    has(
+        &words,
+        &[
+            "The invoice is still in QuickBooks Desktop.",
+            "It is bill INV-1.",
+            "check 1042",
+        ],
+    );
+    stage
+        .quickbooks
+        .delete(&format!("/control/records/{check}"))
+        .await;
+    stage.quickbooks.delete(&format!("/control/records/{bill}")).await;
+    let (status, _, words) = unlink().await;
+    assert_eq!(status, "done", "{words}");
+    eventually("Procore is told", async || {
+        let origin = stage.record("requisitions", invoice).await["origin_id"].clone();
+        origin.is_null().then_some(())
+    })
+    .await;
+    stage.export("requisitions", &[invoice], json!({})).await;
+    stage.succeeded(invoice).await;
+    assert_eq!(stage.transactions("bills").await.len(), 1);
+    site.stage.end().await;
+}
+
+#[tokio::test]
+async fn qbd_33_an_unlinked_company_is_offered_for_import_again_and_quickbooks_keeps_its_vendor() {
+    let site = Site::new().await;
+    let stage = &site.stage;
+    let before = stage.list("vendors").await;
+    stage
+        .make(&format!("/vendors/{}/unlink", site.vendor), &json!({}))
+        .await;
+    eventually("the vendor is staged", async || {
+        stage.run().await;
+        let state = stage.state().await;
+        array(&state, "staged_records")
+            .iter()
+            .any(|staged| staged["origin_id"] == json!(site.vendor_id) && staged["status"] == "staged")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(stage.list("vendors").await, before);
+    site.stage.end().await;
+}
+
+#[tokio::test]
+async fn events_that_are_not_carried_out_say_why_and_deleted_cost_codes_are_answered() {
+    let site = Site::new().await;
+    let stage = &site.stage;
+    let event = async |name: &str, data: Value| {
+        let body = json!({"request_name": name, "request_data": data, "request_detail": {}});
+        let answer = stage.make("/event", &body).await;
+        let id = answer["request_detail_ids"][0].clone();
+        stage.settle().await;
+        find(&stage.state().await, "request_details", "id", &id)
+    };
+    let refused = event("sync_sub_jobs", json!({})).await;
+    assert_eq!(refused["status"], "failed");
+    has(
+        &refused["messages"].to_string(),
+        &["Sub jobs are not imported", "Nothing was changed in QuickBooks."],
+    );
+    let codes = json!([{"id": site.codes[0], "origin_id": "J|I", "sortable_code": "01-100"}]);
+    let deleted = event("delete_cost_codes", json!({"cost_codes": codes})).await;
+    assert_eq!(deleted["status"], "success");
+    site.stage.end().await;
 }

@@ -28,6 +28,7 @@ mod commitment;
 mod invoice;
 mod job;
 mod standard_cost_code;
+mod unlink;
 mod vendor;
 
 /// What the planner may know.
@@ -147,7 +148,31 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             }
         }
         ErpEvent::CreateJobInProcore(record) => plan.link(ItemType::Project, &record),
-        ErpEvent::UnlinkVendor(record) => plan.unlinks.push(ProcoreItem::new(ItemType::Vendor, record.id)),
+        ErpEvent::UnlinkVendor(record) => {
+            plan.unlinks.push(ProcoreItem::new(ItemType::Vendor, record.id));
+            // QBD-33: it is offered for import again.
+            plan.import(
+                subjects::VENDORS,
+                "Vendors from QuickBooks",
+                AnyTask::VendorsImport(VendorsImport::new()),
+                None,
+            );
+        }
+        ErpEvent::UnlinkCommitment(order) => unlink::commitment(order, &mut plan),
+        ErpEvent::ForgetCostTypes(ids) => plan.forget(ItemType::LineItemType, ids),
+        ErpEvent::ForgetCostCodes {
+            ids,
+            request_detail_ids,
+        } => {
+            plan.forget(ItemType::CostCode, ids);
+            let closed = |id| Writeback::CloseDetail {
+                detail: DetailRef::Id(id),
+                succeeded: true,
+                messages: Vec::new(),
+            };
+            plan.writebacks.extend(request_detail_ids.into_iter().map(closed));
+        }
+        ErpEvent::ResetJob { project_id } => plan.forget(ItemType::Project, vec![project_id]),
         ErpEvent::MergeVendors { master, sources } => {
             let gone = sources.iter().filter(|source| source.id != master.id);
             plan.unlinks
@@ -156,19 +181,21 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
                 plan.link(ItemType::Vendor, &master);
             }
         }
-        ErpEvent::ForgetStandardCostCodes(ids) => {
-            plan.unlinks.extend(
-                ids.into_iter()
-                    .map(|id| ProcoreItem::new(ItemType::StandardCostCode, id)),
-            );
-        }
+        ErpEvent::ForgetStandardCostCodes(ids) => plan.forget(ItemType::StandardCostCode, ids),
         ErpEvent::ResetRequisition { requisition_id } => {
-            plan.unlinks
-                .push(ProcoreItem::new(ItemType::Requisition, requisition_id));
+            plan.forget(ItemType::Requisition, vec![requisition_id]);
         }
         ErpEvent::SyncStandardCategories => plan.writebacks.push(Writeback::CostTypes),
         ErpEvent::SyncMetadata => plan.send_metadata = true,
         ErpEvent::NothingToDo { .. } => {}
+        ErpEvent::Refused {
+            reason,
+            request_detail_ids,
+            ..
+        } => {
+            let message = format!("{reason} Nothing was changed in QuickBooks.");
+            plan.refuse_all(&request_detail_ids, &message);
+        }
         ErpEvent::Unknown {
             request_name,
             request_detail_ids,
@@ -205,6 +232,11 @@ impl Plan {
             needs: Vec::new(),
             priority: priorities::IMPORT,
         });
+    }
+
+    fn forget(&mut self, item_type: ItemType, ids: Vec<i64>) {
+        let items = ids.into_iter().map(|id| ProcoreItem::new(item_type, id));
+        self.unlinks.extend(items);
     }
 
     fn link(&mut self, item_type: ItemType, record: &LinkedRecord) {

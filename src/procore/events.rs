@@ -10,18 +10,22 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use self::catalog::Handling;
 use super::reader::{ReadError, Reader};
 
+pub mod catalog;
 mod codes;
 mod commitment;
 mod job;
 mod requisition;
+mod unlink;
 mod vendor;
 
 pub use codes::{CodePart, StandardCostCodeOrder};
 pub use commitment::{CommitmentKind, CommitmentLineOrder, CommitmentOrder, LineCostCode};
 pub use job::{JobOrder, ProjectCostCode};
 pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrder};
+pub use unlink::UnlinkOrder;
 pub use vendor::VendorOrder;
 
 /// Why a payload cannot be used as a whole.
@@ -122,6 +126,22 @@ pub enum ErpEvent {
     },
     /// Standard cost codes were unlinked or deleted by Procore's support.
     ForgetStandardCostCodes(Vec<i64>),
+    /// Codes of a project were deleted by a user, who waits for the answers, or by Procore's support.
+    ForgetCostCodes {
+        /// The codes.
+        ids: Vec<i64>,
+        /// The request details.
+        request_detail_ids: Vec<i64>,
+    },
+    /// Cost types were deleted by Procore's support.
+    ForgetCostTypes(Vec<i64>),
+    /// A project was reset by Procore's support: it is not linked any more.
+    ResetJob {
+        /// The project.
+        project_id: i64,
+    },
+    /// A user wants to unlink a commitment.
+    UnlinkCommitment(UnlinkOrder),
     /// A subcontractor invoice was unlinked by Procore's support.
     ResetRequisition {
         /// The invoice.
@@ -129,6 +149,15 @@ pub enum ErpEvent {
     },
     /// Procore has lost our metadata document.
     SyncMetadata,
+    /// An event that is known and not carried out.
+    Refused {
+        /// What was ordered.
+        request_name: String,
+        /// Why, for whoever waits for it.
+        reason: &'static str,
+        /// The request details found anywhere in the payload.
+        request_detail_ids: Vec<i64>,
+    },
     /// Anything else.
     Unknown {
         /// What was ordered.
@@ -194,21 +223,57 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         },
         "unlink_standard_cost_codes" => forget(&data.field("standard_cost_codes"))?,
         "delete_standard_cost_codes" => forget(&data.field("standard_cost_code_data_array"))?,
+        "delete_standard_categories" => ErpEvent::ForgetCostTypes(
+            data.field("standard_category_data_array")
+                .list()?
+                .iter()
+                .map(|category| category.field("procore_id").id())
+                .collect::<Result<_, _>>()?,
+        ),
+        "delete_cost_code" => forget_codes(&data.field("project_cost_code_data_array"), &payload)?,
+        "delete_cost_codes" => forget_codes(&data.field("cost_codes"), &payload)?,
+        "reset_job" => ErpEvent::ResetJob {
+            project_id: data.field("project").field("id").id()?,
+        },
+        "unlink_commitment" => ErpEvent::UnlinkCommitment(unlink::commitment(&order)?),
         "reset_requisition" => ErpEvent::ResetRequisition {
             requisition_id: data.field("requisition_id").id()?,
         },
         "sync_metadata" => ErpEvent::SyncMetadata,
         "sync_standard_categories" => ErpEvent::SyncStandardCategories,
-        name @ ("sync_single_job" | "sync_sub_job") => ErpEvent::NothingToDo {
-            request_name: name.to_owned(),
+        name => other(name, &payload),
+    })
+}
+
+/// What is not carried out: because nothing is asked for, because it is not offered, or because nobody here knows it.
+fn other(name: &str, payload: &Value) -> ErpEvent {
+    let request_name = name.to_owned();
+    match catalog::find(name) {
+        Some(event) if event.handling == Handling::Refused => ErpEvent::Refused {
+            request_name,
+            reason: event.what,
+            request_detail_ids: request_detail_ids(payload),
         },
-        name if name.starts_with("create_") && name.ends_with("_in_procore") => ErpEvent::NothingToDo {
-            request_name: name.to_owned(),
+        Some(_) => ErpEvent::NothingToDo { request_name },
+        // Something was imported that this build does not offer.
+        None if name.starts_with("create_") && name.ends_with("_in_procore") => {
+            ErpEvent::NothingToDo { request_name }
+        }
+        None => ErpEvent::Unknown {
+            request_name,
+            request_detail_ids: request_detail_ids(payload),
         },
-        name => ErpEvent::Unknown {
-            request_name: name.to_owned(),
-            request_detail_ids: request_detail_ids(&payload),
-        },
+    }
+}
+
+fn forget_codes(list: &Reader<'_>, payload: &Value) -> Result<ErpEvent, ReadError> {
+    Ok(ErpEvent::ForgetCostCodes {
+        ids: list
+            .list()?
+            .iter()
+            .map(|code| code.field("id").id())
+            .collect::<Result<_, _>>()?,
+        request_detail_ids: request_detail_ids(payload),
     })
 }
 

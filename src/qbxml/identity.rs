@@ -90,7 +90,18 @@ impl RecordKind {
         matches!(self, Self::PurchaseOrder | Self::Bill)
     }
 
-    fn query_element(self) -> &'static str {
+    /// The element of one such record in an answer.
+    pub(super) fn ret_element(self) -> &'static str {
+        match self {
+            Self::Vendor => "VendorRet",
+            Self::Customer => "CustomerRet",
+            Self::Item => "ItemRet",
+            Self::PurchaseOrder => "PurchaseOrderRet",
+            Self::Bill => "BillRet",
+        }
+    }
+
+    pub(super) fn query_element(self) -> &'static str {
         match self {
             Self::Vendor => "VendorQueryRq",
             Self::Customer => "CustomerQueryRq",

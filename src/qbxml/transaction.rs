@@ -16,6 +16,8 @@ pub(super) struct TransactionQuery {
     /// Without it there are no lines, and no error either (qbxml.md §12).
     #[yaserde(rename = "IncludeLineItems")]
     include_line_items: bool,
+    #[yaserde(rename = "IncludeLinkedTxns")]
+    include_linked: Option<bool>,
     #[yaserde(rename = "IncludeRetElement")]
     include: Vec<String>,
 }
@@ -26,6 +28,15 @@ impl TransactionQuery {
         Self {
             txn_ids: vec![txn_id.to_owned()],
             include_line_items: true,
+            ..Self::default()
+        }
+    }
+
+    /// The transaction with this id, without its lines but with what is linked to it.
+    pub(super) fn by_id_with_links(txn_id: &str) -> Self {
+        Self {
+            txn_ids: vec![txn_id.to_owned()],
+            include_linked: Some(true),
             ..Self::default()
         }
     }
@@ -74,8 +85,9 @@ mod tests {
     use crate::qbxml::{
         ListRef, MessageSetId, Money, Price, Quantity, Version,
         bill::{self, BillAdd, BillRet, ItemLineAdd},
+        identity::RecordKind,
         purchase_order::{self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderRet},
-        read_message_set, write_message_set,
+        read_message_set, standing, write_message_set,
     };
 
     fn shared(path: &str) -> PathBuf {
@@ -175,6 +187,8 @@ mod tests {
             purchase_order::by_id("5A01-1767650001"),
             purchase_order::by_ref_number("SC-001"),
             bill::by_id("5C1A-1770000001"),
+            standing::query(RecordKind::Bill, "5C1A-1770000001"),
+            standing::query(RecordKind::PurchaseOrder, "5A01-1767650001"),
             bill::by_ref_number("9348"),
         ];
         let queries: Vec<Request> = queries

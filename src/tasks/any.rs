@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile};
+use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, unlink};
 use crate::qbxml::{Access, Response};
 
 macro_rules! any_task {
@@ -85,6 +85,8 @@ any_task! {
     StandardCostCodesImport(imports::standard_cost_codes::StandardCostCodesImport) = "standard_cost_codes_import",
     /// Bill payments → payments issued.
     PaymentsImport(imports::payments::PaymentsImport) = "payments_import",
+    /// A record unlinked, once it is gone from QuickBooks.
+    Unlink(unlink::Unlink) = "unlink",
     /// Links compared with QuickBooks.
     Reconcile(reconcile::Reconcile) = "reconcile",
 }

@@ -1,0 +1,64 @@
+//! `unlink_commitment`: a user wants to forget that a commitment is in QuickBooks.
+
+use super::{Order, owned};
+use crate::procore::reader::ReadError;
+
+/// A commitment to unlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnlinkOrder {
+    /// The Procore contract.
+    pub id: i64,
+    /// Whether it is a purchase order and no subcontract, where Procore says so (a guess: its words are printed nowhere).
+    pub is_purchase_order: Option<bool>,
+    /// The purchase order's `TxnID`, as Procore holds it.
+    pub origin_id: Option<String>,
+    /// The request detail.
+    pub request_detail_id: Option<i64>,
+}
+
+pub(super) fn commitment(order: &Order<'_>) -> Result<UnlinkOrder, ReadError> {
+    let data = &order.data;
+    let words = data
+        .field("commitment_type")
+        .optional_label()?
+        .unwrap_or_default();
+    let is_purchase_order = match words.to_lowercase().replace(['_', ' '], "").as_str() {
+        "purchaseordercontract" => Some(true),
+        "workordercontract" => Some(false),
+        _ => None,
+    };
+    Ok(UnlinkOrder {
+        id: data.field("procore_commitment_id").id()?,
+        is_purchase_order,
+        origin_id: owned(data.field("commitment_origin_id").optional_label()?),
+        request_detail_id: order.detail(data)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::procore::events::ErpEvent;
+
+    #[test]
+    fn a_commitment_to_unlink_is_read() {
+        let payload = json!({"request_data": {
+            "job_origin_id": "J-1", "erp_commitment_id": 1, "request_detail_id": 2, "project_id": 3,
+            "procore_commitment_id": 4, "commitment_type": "PurchaseOrderContract", "commitment_origin_id": "5A-1"
+        }});
+        let ErpEvent::UnlinkCommitment(order) = ErpEvent::parse("unlink_commitment", &payload).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (
+                order.id,
+                order.is_purchase_order,
+                order.origin_id.as_deref(),
+                order.request_detail_id
+            ),
+            (4, Some(true), Some("5A-1"), Some(2))
+        );
+    }
+}

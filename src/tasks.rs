@@ -22,6 +22,7 @@ pub mod exports;
 pub mod failure;
 pub mod imports;
 pub mod lookup;
+pub mod preview;
 pub mod queue;
 pub mod reconcile;
 pub mod traces;

@@ -1,11 +1,16 @@
 //! `plumbline task …`: what is waiting, what went wrong and why, and sending it again.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{open, parse_id, resolve, table};
-use crate::{clock::Clock, config::Storage};
+use crate::{
+    clock::Clock,
+    config::Storage,
+    connections::store,
+    tasks::preview::{self, Preview},
+};
 
 /// What can be done with tasks.
 #[derive(Debug, Subcommand)]
@@ -29,6 +34,9 @@ pub enum TaskCommand {
     Show {
         /// The task's id.
         task: String,
+        /// Show the record that it would write next, field by field; nothing is written.
+        #[arg(long)]
+        preview: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -97,7 +105,12 @@ impl TaskCommand {
                     table::print(&["id", "what", "status", "tries", "why"], &rows);
                 }
             }
-            Self::Show { task, json } => show(db, &task, json).await?,
+            Self::Show {
+                task,
+                preview: true,
+                json,
+            } => show_preview(db, &task, json).await?,
+            Self::Show { task, json, .. } => show(db, &task, json).await?,
             Self::Retry { task } => {
                 let id = parse_id(&task)?;
                 let row = sqlx::query!(
@@ -136,6 +149,58 @@ fn words(messages: &Value) -> String {
         .filter_map(Value::as_str)
         .collect();
     texts.join(" ")
+}
+
+async fn show_preview(db: &sqlx::PgPool, task: &str, json: bool) -> anyhow::Result<()> {
+    let id = parse_id(task)?;
+    let row = sqlx::query!("select connection_id, label, status from tasks where id = $1", id)
+        .fetch_optional(db)
+        .await?;
+    let Some(row) = row else { bail!("no task {id}") };
+    if !["waiting", "ready", "later"].contains(&row.status.as_str()) {
+        bail!(
+            "{} is {}: there is nothing to preview; `plumbline task show {id}` shows what was sent",
+            row.label,
+            row.status
+        );
+    }
+    let connection = store::find(db, row.connection_id)
+        .await?
+        .context("its connection is gone")?;
+    let mut db = db.acquire().await?;
+    let Some(preview) = preview::of_task(&mut db, &connection, id).await? else {
+        bail!("this version of Plumbline cannot read the task; `plumbline task show {id}` has more");
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&preview)?);
+        return Ok(());
+    }
+    println!("{}\n", row.label);
+    match preview {
+        Preview::Writes { records } => {
+            for record in records {
+                println!("Will be written with {}:\n", record.request);
+                let rows: Vec<Vec<String>> = record
+                    .fields
+                    .into_iter()
+                    .map(|field| vec![field.path, field.value, field.name.unwrap_or_default()])
+                    .collect();
+                table::print(&["field", "value", "name"], &rows);
+            }
+        }
+        Preview::Reads { requests } => println!(
+            "First this is read in QuickBooks, and what is written depends on it: {}",
+            requests.join(", ")
+        ),
+        Preview::Nothing { messages } => println!("Nothing will be written. {}", messages.join(" ")),
+        Preview::Refused { messages } => {
+            println!("It will be refused:");
+            for message in messages {
+                println!("  {message}");
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn show(db: &sqlx::PgPool, task: &str, json: bool) -> anyhow::Result<()> {

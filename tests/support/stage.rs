@@ -323,11 +323,12 @@ impl Stage {
     }
 
     /// Another application of the company file's machine sends this document.
-    pub async fn qbxml(&self, document: &str) {
+    pub async fn qbxml(&self, document: &str) -> String {
         let url = format!("{}/control/qbxml", self.quickbooks.base);
         let request = self.quickbooks.http.post(url).body(document.to_owned());
         let answer = request.send().await.unwrap().text().await.unwrap();
         assert!(answer.contains("statusCode=\"0\""), "{answer}");
+        answer
     }
 
     /// Everything in the company file.

@@ -18,6 +18,7 @@ use crate::{
 pub mod backup;
 pub mod connection;
 pub mod demo;
+pub mod explain;
 pub mod settings;
 pub mod table;
 pub mod task;

@@ -68,6 +68,8 @@ enum Command {
     Task(task::TaskCommand),
     /// Forget that a Procore record is in QuickBooks, once it was deleted there.
     Unlink(commands::unlink::UnlinkArgs),
+    /// Tell what a code of QuickBooks or the Web Connector means, and what to do.
+    Explain(commands::explain::Explain),
     /// Ask a running service whether it is ready (for container health checks).
     Healthcheck(commands::Healthcheck),
 }
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             Command::Settings(command) => command.run(&cli.storage).await,
             Command::Task(command) => command.run(&cli.storage).await,
             Command::Unlink(unlink) => unlink.run(&cli.storage).await,
+            Command::Explain(explain) => explain.run(),
             Command::Healthcheck(check) => check.run().await,
         }
     });

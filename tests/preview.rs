@@ -127,7 +127,9 @@ async fn love_02_what_the_preview_shows_is_what_quickbooks_holds() {
     let accounts = json!({"income_account_origin_id": stage.books.income_account,
         "expense_account_origin_id": stage.books.expense_account});
     // The lists are read before anything else.
-    stage.export("standard_cost_codes", &division, accounts.clone()).await;
+    stage
+        .export("standard_cost_codes", &division, accounts.clone())
+        .await;
     let code = json!([{"code": "100", "name": "Concrete & “special” façade", "parent": division[0]}]);
     let codes = stage.made("/standard-cost-codes", &code).await;
     stage.click("standard_cost_codes", &codes, accounts).await;

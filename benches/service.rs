@@ -1,5 +1,5 @@
 //! Figures of the service, printed: `cargo bench --bench service`, or parts of it (`-- polls batches singles backlog
-//! answer`). Nothing here passes or fails by time.
+//! answer imports`). Nothing here passes or fails by time.
 //!
 //! The service runs as its own process over a durable PostgreSQL (fsync on); this process plays the Web Connector, a
 //! QuickBooks that answers at once, and a Procore that takes everything. Only the time the service takes is counted.
@@ -7,6 +7,7 @@
 #![allow(
     clippy::allow_attributes,
     clippy::cast_precision_loss,
+    clippy::format_collect,
     clippy::format_push_string,
     clippy::needless_raw_string_hashes,
     reason = "figures are printed, not computed with"
@@ -37,6 +38,9 @@ use tokio::{
     net::TcpStream,
 };
 use uuid::Uuid;
+
+#[path = "service/imports.rs"]
+mod imports;
 
 const PASSWORD: &str = "bench-password";
 
@@ -113,6 +117,16 @@ async fn run() {
     if wanted("answer") {
         bench
             .large_answer(if quick { 1_000_000 } else { 10_000_000 })
+            .await;
+    }
+    if wanted("imports") {
+        let tenth = if quick { 10 } else { 1 };
+        bench
+            .imports(imports::Sizes {
+                vendors: 50_000 / tenth,
+                bills: 20_000 / tenth,
+                payments: 10_000 / tenth,
+            })
             .await;
     }
     println!(

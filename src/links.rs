@@ -26,7 +26,10 @@ pub enum ItemType {
     WorkOrderContract,
     /// A purchase order.
     PurchaseOrderContract,
-    /// A line of a commitment.
+    /// A commitment change order. In QuickBooks it is lines of the commitment's purchase order, whose `TxnLineID`s stand in
+    /// the link, joined by commas.
+    ChangeOrder,
+    /// A line of a commitment or of a change order.
     LineItem,
     /// A subcontractor invoice.
     Requisition,
@@ -51,6 +54,7 @@ impl ItemType {
             Self::LineItemType => "line_item_type",
             Self::WorkOrderContract => "work_order_contract",
             Self::PurchaseOrderContract => "purchase_order_contract",
+            Self::ChangeOrder => "change_order",
             Self::LineItem => "line_item",
             Self::Requisition => "requisition",
             Self::RequisitionContractItem => "requisition_contract_item",

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod amounts;
+mod change_order;
 mod commitment;
 mod invoice;
 mod job;
@@ -108,6 +109,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         ErpEvent::CreateVendor(order) => vendor::plan(*order, known, &mut plan),
         ErpEvent::CreateOrUpdateJob(order) => job::plan(*order, known, &mut plan),
         ErpEvent::CreateCommitment(order) => commitment::plan(*order, known, &mut plan),
+        ErpEvent::CreateChangeOrder(order) => change_order::plan(*order, known, &mut plan),
         ErpEvent::CreateRequisitions(orders) => invoice::plan(orders, known, &mut plan),
         ErpEvent::SyncStandardCostCodes {
             list_id,
@@ -159,6 +161,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             );
         }
         ErpEvent::UnlinkCommitment(order) => unlink::commitment(order, &mut plan),
+        ErpEvent::UnlinkChangeOrder(order) => unlink::change_order(order, &mut plan),
         ErpEvent::ForgetCostTypes(ids) => plan.forget(ItemType::LineItemType, ids),
         ErpEvent::ForgetCostCodes {
             ids,

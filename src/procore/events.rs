@@ -14,6 +14,7 @@ use self::catalog::Handling;
 use super::reader::{ReadError, Reader};
 
 pub mod catalog;
+mod change_order;
 mod codes;
 mod commitment;
 mod job;
@@ -21,11 +22,12 @@ mod requisition;
 mod unlink;
 mod vendor;
 
+pub use change_order::{ChangeOrderLineOrder, ChangeOrderOrder};
 pub use codes::{CodePart, StandardCostCodeOrder};
 pub use commitment::{CommitmentKind, CommitmentLineOrder, CommitmentOrder, LineCostCode};
 pub use job::{JobOrder, ProjectCostCode};
 pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrder};
-pub use unlink::UnlinkOrder;
+pub use unlink::{UnlinkChangeOrderOrder, UnlinkOrder};
 pub use vendor::VendorOrder;
 
 /// Why a payload cannot be used as a whole.
@@ -75,6 +77,8 @@ pub enum ErpEvent {
     CreateOrUpdateJob(Box<JobOrder>),
     /// Export a commitment.
     CreateCommitment(Box<CommitmentOrder>),
+    /// Export a commitment change order.
+    CreateChangeOrder(Box<ChangeOrderOrder>),
     /// Export subcontractor invoices.
     CreateRequisitions(Vec<Result<RequisitionOrder, BadItem>>),
     /// Read standard cost codes.
@@ -142,6 +146,8 @@ pub enum ErpEvent {
     },
     /// A user wants to unlink a commitment.
     UnlinkCommitment(UnlinkOrder),
+    /// A user wants to unlink a commitment change order.
+    UnlinkChangeOrder(UnlinkChangeOrderOrder),
     /// A subcontractor invoice was unlinked by Procore's support.
     ResetRequisition {
         /// The invoice.
@@ -187,6 +193,9 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         "create_vendor" => ErpEvent::CreateVendor(Box::new(vendor::read(&order)?)),
         "create_or_update_job" => ErpEvent::CreateOrUpdateJob(Box::new(job::read(&order)?)),
         "create_commitment" => ErpEvent::CreateCommitment(Box::new(commitment::read(&order)?)),
+        "create_commitment_change_order" => {
+            ErpEvent::CreateChangeOrder(Box::new(change_order::read(&order)?))
+        }
         "create_requisitions" => ErpEvent::CreateRequisitions(requisition::read(&order)?),
         "sync_standard_cost_codes" => ErpEvent::SyncStandardCostCodes {
             list_id: data.field("standard_cost_code_list_id").optional_id()?,
@@ -236,6 +245,7 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             project_id: data.field("project").field("id").id()?,
         },
         "unlink_commitment" => ErpEvent::UnlinkCommitment(unlink::commitment(&order)?),
+        "unlink_commitment_change_order" => ErpEvent::UnlinkChangeOrder(unlink::change_order(&order)?),
         "reset_requisition" => ErpEvent::ResetRequisition {
             requisition_id: data.field("requisition_id").id()?,
         },

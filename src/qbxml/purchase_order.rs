@@ -70,6 +70,80 @@ struct PurchaseOrderAddRq {
     include: Vec<String>,
 }
 
+/// A purchase order to change, in schema order. Every line that is not named is deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+pub struct PurchaseOrderMod {
+    /// Which.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// As it was read; QuickBooks refuses any other (3200).
+    #[yaserde(rename = "EditSequence")]
+    pub edit_sequence: String,
+    /// All its lines, in the order they are to have.
+    #[yaserde(rename = "PurchaseOrderLineMod")]
+    pub lines: Vec<PurchaseOrderLineMod>,
+}
+
+/// A line of a purchase order to change: one that is kept is its id alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+pub struct PurchaseOrderLineMod {
+    /// Its id, or [`NEW_LINE`].
+    #[yaserde(rename = "TxnLineID")]
+    pub txn_line_id: String,
+    /// What is ordered.
+    #[yaserde(rename = "ItemRef")]
+    pub item: Option<ListRef>,
+    /// Its text.
+    #[yaserde(rename = "Desc")]
+    pub desc: Option<String>,
+    /// How much, where quantities count.
+    #[yaserde(rename = "Quantity")]
+    pub quantity: Option<Quantity>,
+    /// The price of one.
+    #[yaserde(rename = "Rate")]
+    pub rate: Option<Price>,
+    /// The sum of the line.
+    #[yaserde(rename = "Amount")]
+    pub amount: Option<Money>,
+    /// The job it is for.
+    #[yaserde(rename = "CustomerRef")]
+    pub customer: Option<ListRef>,
+}
+
+impl PurchaseOrderLineMod {
+    /// A line that stays as it is.
+    pub fn kept(txn_line_id: &str) -> Self {
+        Self {
+            txn_line_id: txn_line_id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// A line to append.
+    pub fn new(line: PurchaseOrderLineAdd) -> Self {
+        Self {
+            txn_line_id: NEW_LINE.to_owned(),
+            item: Some(line.item),
+            desc: line.desc,
+            quantity: line.quantity,
+            rate: line.rate,
+            amount: line.amount,
+            customer: Some(line.customer),
+        }
+    }
+}
+
+/// The `TxnLineID` of a line that is not there yet (qbxml.md §10).
+pub const NEW_LINE: &str = "-1";
+
+#[derive(YaSerialize)]
+struct PurchaseOrderModRq {
+    #[yaserde(rename = "PurchaseOrderMod")]
+    change: PurchaseOrderMod,
+    #[yaserde(rename = "IncludeRetElement")]
+    include: Vec<String>,
+}
+
 /// A purchase order, as far as we ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
 pub struct PurchaseOrderRet {
@@ -94,6 +168,17 @@ pub struct PurchaseOrderRet {
     /// Its lines, in order.
     #[yaserde(rename = "PurchaseOrderLineRet")]
     pub lines: Vec<PurchaseOrderLineRet>,
+    /// Group lines that a person added: they must be known, or a change would delete them.
+    #[yaserde(rename = "PurchaseOrderLineGroupRet")]
+    pub groups: Vec<PurchaseOrderLineGroupRet>,
+}
+
+/// A group of items on a purchase order, as far as we use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
+pub struct PurchaseOrderLineGroupRet {
+    /// Its id.
+    #[yaserde(rename = "TxnLineID")]
+    pub txn_line_id: String,
 }
 
 /// A line of a purchase order, as far as we use it.
@@ -102,13 +187,16 @@ pub struct PurchaseOrderLineRet {
     /// Its id.
     #[yaserde(rename = "TxnLineID")]
     pub txn_line_id: String,
+    /// What is ordered.
+    #[yaserde(rename = "ItemRef")]
+    pub item: Option<ListRef>,
     /// The sum of the line.
     #[yaserde(rename = "Amount")]
     pub amount: Option<Money>,
 }
 
 /// What is asked back, lines included.
-const WANTED: [&str; 7] = [
+const WANTED: [&str; 8] = [
     "TxnID",
     "EditSequence",
     "VendorRef",
@@ -116,6 +204,7 @@ const WANTED: [&str; 7] = [
     "TotalAmount",
     "ExternalGUID",
     "PurchaseOrderLineRet",
+    "PurchaseOrderLineGroupRet",
 ];
 
 /// Adds it; the answer holds its ids, its total and its lines.
@@ -125,6 +214,16 @@ pub fn add(add: PurchaseOrderAdd) -> Request {
         "PurchaseOrderAddRq",
         Access::Write,
         &PurchaseOrderAddRq { add, include },
+    )
+}
+
+/// Changes it; the answer holds its total and all its lines.
+pub fn modify(change: PurchaseOrderMod) -> Request {
+    let include = WANTED.map(str::to_owned).to_vec();
+    Request::new(
+        "PurchaseOrderModRq",
+        Access::Write,
+        &PurchaseOrderModRq { change, include },
     )
 }
 

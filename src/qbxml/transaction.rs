@@ -86,7 +86,10 @@ mod tests {
         ListRef, MessageSetId, Money, Price, Quantity, Version,
         bill::{self, BillAdd, BillRet, ItemLineAdd},
         identity::RecordKind,
-        purchase_order::{self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderRet},
+        purchase_order::{
+            self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
+            PurchaseOrderRet,
+        },
         read_message_set, standing, write_message_set,
     };
 
@@ -142,7 +145,18 @@ mod tests {
                 })
                 .collect(),
         };
-        vec![purchase_order::add(order), bill::add(bill)]
+        let kept = PurchaseOrderLineMod::kept("5A03-1767650001");
+        let new = order.lines.iter().cloned().map(PurchaseOrderLineMod::new);
+        let change = PurchaseOrderMod {
+            txn_id: "5A01-1767650001".to_owned(),
+            edit_sequence: "1767650001".to_owned(),
+            lines: std::iter::once(kept).chain(new).collect(),
+        };
+        vec![
+            purchase_order::add(order),
+            purchase_order::modify(change),
+            bill::add(bill),
+        ]
     }
 
     /// What Intuit's schema has against a document; `None` where the schema or the checker is not there.

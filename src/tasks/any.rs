@@ -73,6 +73,8 @@ any_task! {
     Job(exports::job::JobExport) = "job",
     /// A commitment → a purchase order.
     Commitment(exports::commitment::CommitmentExport) = "commitment",
+    /// A commitment change order → lines of its purchase order.
+    ChangeOrder(exports::change_order::ChangeOrderExport) = "change_order",
     /// A subcontractor invoice → a bill.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
     /// Lists → the mirror.
@@ -87,6 +89,8 @@ any_task! {
     PaymentsImport(imports::payments::PaymentsImport) = "payments_import",
     /// A record unlinked, once it is gone from QuickBooks.
     Unlink(unlink::Unlink) = "unlink",
+    /// A change order unlinked, once its lines are gone from QuickBooks.
+    UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Links compared with QuickBooks.
     Reconcile(reconcile::Reconcile) = "reconcile",
 }

@@ -65,9 +65,9 @@ pub struct Field {
 }
 
 /// Follows a task to what it would ask QuickBooks; `Err` is the next state whose facts must be looked up first.
-fn follow(task: &AnyTask, facts: &Facts<'_>) -> Result<Preview, AnyTask> {
+fn follow(task: &AnyTask, facts: &Facts<'_>) -> Result<Preview, Box<AnyTask>> {
     Ok(match task.step(facts) {
-        Step::Advance(next, _) => return Err(next),
+        Step::Advance(next, _) => return Err(Box::new(next)),
         Step::Ask(requests) if requests.iter().any(|request| request.access == Access::Write) => {
             Preview::Writes {
                 records: requests.iter().map(record).collect(),
@@ -203,7 +203,7 @@ pub async fn of_task(
                 }
                 return Ok(Some(preview));
             }
-            Err(next) => task = next,
+            Err(next) => task = *next,
         }
     }
     Ok(None)

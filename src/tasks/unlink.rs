@@ -11,9 +11,11 @@ use crate::{
     qbxml::{
         Access, Response, RetryClass,
         identity::RecordKind,
-        standing::{self, Standing},
+        standing::{self, LinkedTransaction, Standing},
     },
 };
+
+pub mod change_order;
 
 /// What Procore's users read when it worked (support page "Unlink commitments synced with QuickBooks").
 const UNLINKED: &str = "Successfully Unlinked";
@@ -104,7 +106,7 @@ impl Unlink {
         let number = standing.ref_number.as_deref().unwrap_or("without a number");
         messages.push(format!("It is {} {number}.", self.kind.word()));
         if !standing.linked.is_empty() {
-            let linked: Vec<String> = standing.linked.iter().map(|linked| linked.label()).collect();
+            let linked: Vec<String> = standing.linked.iter().map(LinkedTransaction::label).collect();
             messages.push(format!(
                 "In QuickBooks it is linked to: {}. Delete or unapply that first.",
                 linked.join(", ")
@@ -230,7 +232,7 @@ mod tests {
         }
     }
 
-    fn run(unlink: Unlink, links: &[Link], answers: &[Response]) -> Outcome {
+    fn run(unlink: &Unlink, links: &[Link], answers: &[Response]) -> Outcome {
         let (settings, company) = (Settings::default(), CompanyFile::default());
         let facts = facts(links, &settings, &company);
         let asking = match unlink.step(&facts) {
@@ -265,7 +267,7 @@ mod tests {
         let links = [link(item, "5A-1")];
         let order = "<PurchaseOrderRet><TxnID>5A-1</TxnID><RefNumber>SC-1</RefNumber></PurchaseOrderRet>";
         let unlink = Unlink::commitment(either(), Some("5A-1".to_owned()));
-        let Outcome::Failed(failure, effects) = run(unlink.clone(), &links, &[there(order)]) else {
+        let Outcome::Failed(failure, effects) = run(&unlink, &links, &[there(order)]) else {
             panic!()
         };
         assert_eq!(
@@ -276,7 +278,7 @@ mod tests {
             ]
         );
         assert_eq!(effects, Effects::default());
-        let Outcome::Done(effects, messages) = run(unlink, &links, &[gone()]) else {
+        let Outcome::Done(effects, messages) = run(&unlink, &links, &[gone()]) else {
             panic!()
         };
         assert_eq!(effects.unlinked, [item], "of the kind that is linked");
@@ -288,17 +290,17 @@ mod tests {
         let links = [link(either()[0], "5A-1")];
         let unlink = Unlink::commitment(either()[..1].to_vec(), Some("5A-2".to_owned()));
         let order = "<PurchaseOrderRet><TxnID>5A-2</TxnID></PurchaseOrderRet>";
-        let outcome = run(unlink, &links, &[gone(), there(order)]);
+        let outcome = run(&unlink, &links, &[gone(), there(order)]);
         assert!(matches!(outcome, Outcome::Failed(..)), "{outcome:?}");
     }
 
     #[test]
     fn what_never_was_in_quickbooks_is_unlinked_without_a_question() {
         let unlink = Unlink::commitment(either()[..1].to_vec(), None);
-        let outcome = run(unlink, &[], &[]);
+        let outcome = run(&unlink, &[], &[]);
         assert!(matches!(outcome, Outcome::Done(effects, _) if effects.unlinked.len() == 1));
         // Of an unknown kind, nothing can be told to Procore.
-        let outcome = run(Unlink::commitment(either(), None), &[], &[]);
+        let outcome = run(&Unlink::commitment(either(), None), &[], &[]);
         assert!(matches!(outcome, Outcome::Failed(..)), "{outcome:?}");
     }
 
@@ -309,7 +311,7 @@ mod tests {
             <TxnType>BillPaymentCheck</TxnType><TxnDate>2026-03-31</TxnDate><RefNumber>1042</RefNumber>\
             <Amount>-5.00</Amount></LinkedTxn></BillRet>";
         let Outcome::Failed(failure, _) = run(
-            Unlink::requisition(9, None),
+            &Unlink::requisition(9, None),
             &links,
             &[Response::ok("BillQueryRs", bill)],
         ) else {
@@ -331,7 +333,7 @@ mod tests {
     fn no_answer_is_not_taken_for_an_absence() {
         let links = [link(either()[0], "5A-1")];
         let refused = Response::failed("PurchaseOrderQueryRs", 3261, "insufficient permission");
-        let outcome = run(Unlink::commitment(either(), None), &links, &[refused]);
+        let outcome = run(&Unlink::commitment(either(), None), &links, &[refused]);
         let Outcome::Failed(failure, effects) = outcome else {
             panic!()
         };

@@ -107,10 +107,11 @@ impl Outbox {
             let lease = batch.first().map_or(now, |due| due.lease);
             let ids: Vec<i64> = batch.iter().map(|due| due.id).collect();
             let lanes: Vec<(i64, String)> = batch.iter().map(|due| (due.id, due.lane.clone())).collect();
+            let mut held_until = None;
             let fates = tokio::select! {
                 carried_out = self.carry_out(id, batch, now) => {
-                    let (fates, held_until) = carried_out?;
-                    store::hold(&self.db, id, held_until).await?;
+                    let (fates, until) = carried_out?;
+                    held_until = until;
                     fates
                 }
                 () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
@@ -123,6 +124,8 @@ impl Outbox {
             };
             let fates = in_order(&lanes, fates);
             store::settle(&self.db, self.clock.now(), lease, &fates).await?;
+            // Last: what was delivered must be written down, whatever becomes of this.
+            store::hold(&self.db, id, held_until).await?;
             return Ok(if i64::try_from(ids.len()) == Ok(BATCH) {
                 Worked::Full
             } else {
@@ -184,6 +187,7 @@ impl Outbox {
                 None => ready.push((due, due.task_id.and_then(|task| refused.get(&task)))),
             }
         }
+        ready = self.not_answered_yet(&client, ready, now, &mut fates).await;
         if let Some(at) = connection.restored_lately(now) {
             let tasks: Vec<Uuid> = ready.iter().filter_map(|(due, _)| due.task_id).collect();
             let old = queue::made_before(&self.db, &tasks, at).await?;
@@ -212,7 +216,34 @@ impl Outbox {
     }
 }
 
+/// A closing, and what Procore refused of what it reports.
+type Ready<'a> = Vec<(&'a Due, Option<&'a Vec<String>>)>;
+
 impl Outbox {
+    /// What was delivered may not have been written down, and is delivered again. Where Procore now refuses a part of it, its
+    /// request detail may have been closed with success before, and keeps that answer.
+    async fn not_answered_yet<'a>(
+        &self,
+        client: &ProcoreClient,
+        ready: Ready<'a>,
+        now: DateTime<Utc>,
+        fates: &mut Vec<(i64, Fate)>,
+    ) -> Ready<'a> {
+        let mut open = Vec::with_capacity(ready.len());
+        for (due, refused) in ready {
+            let answered = if refused.is_some() && due.attempts > 1 {
+                closed_since(client, due, now).await
+            } else {
+                None
+            };
+            match answered {
+                Some(fate) => fates.push((due.id, fate)),
+                None => open.push((due, refused)),
+            }
+        }
+        open
+    }
+
     /// Payments that Procore refused for good are told again by the next refresh.
     async fn untell(&self, id: Uuid, calls: &[Due], fates: &[(i64, Fate)]) -> Result<(), sqlx::Error> {
         let origin_ids: Vec<String> = calls
@@ -237,8 +268,8 @@ impl Outbox {
     }
 }
 
-/// What becomes of the closing of a task from before a restore: a request detail that was closed since keeps its answer.
-/// `None`: it is to be closed.
+/// What becomes of a closing that may have been carried out before, or since: a request detail that was closed keeps its
+/// answer. `None`: it is to be closed.
 async fn closed_since(client: &ProcoreClient, due: &Due, now: DateTime<Utc>) -> Option<Fate> {
     let Ok(Writeback::CloseDetail {
         detail: DetailRef::Id(id),

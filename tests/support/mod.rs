@@ -11,5 +11,6 @@
 )]
 
 pub mod database;
+pub mod site;
 pub mod stage;
 pub mod world;

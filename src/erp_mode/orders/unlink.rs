@@ -3,8 +3,8 @@
 use super::{Plan, PlannedTask, detail_of, priorities, subject};
 use crate::{
     links::{ItemType, ProcoreItem},
-    procore::events::UnlinkOrder,
-    tasks::unlink::Unlink,
+    procore::events::{UnlinkChangeOrderOrder, UnlinkOrder},
+    tasks::unlink::{Unlink, change_order::UnlinkChangeOrder},
 };
 
 pub(super) fn commitment(order: UnlinkOrder, plan: &mut Plan) {
@@ -23,6 +23,22 @@ pub(super) fn commitment(order: UnlinkOrder, plan: &mut Plan) {
         label: format!("Unlinking the commitment with Procore's id {}", order.id),
         task: Unlink::commitment(items, order.origin_id).into(),
         detail: Some(detail),
+        needs: Vec::new(),
+        priority: priorities::COMMITMENT,
+    });
+}
+
+pub(super) fn change_order(order: UnlinkChangeOrderOrder, plan: &mut Plan) {
+    let item = ProcoreItem::new(ItemType::ChangeOrder, order.id);
+    plan.tasks.push(PlannedTask {
+        subject: subject("commitment", order.commitment_id),
+        label: format!("Unlinking the change order with Procore's id {}", order.id),
+        task: UnlinkChangeOrder {
+            procore_id: order.id,
+            told_id: order.origin_id,
+        }
+        .into(),
+        detail: Some(detail_of(order.request_detail_id, item)),
         needs: Vec::new(),
         priority: priorities::COMMITMENT,
     });

@@ -157,17 +157,17 @@ pub const EVENTS: [EventKind; 51] = [
         "unlink_commitment",
         "QuickBooks is asked whether the purchase order is gone; only then is the link forgotten.",
     ),
-    refused(
+    handled(
         "create_commitment_change_order",
-        "Commitment change orders are not exported to QuickBooks by this version of Plumbline.",
+        "Its lines are added to the commitment's purchase order.",
     ),
     refused(
         "sync_commitment_change_orders",
         "Change orders go from Procore to QuickBooks only. Changes that were made in QuickBooks are not imported.",
     ),
-    refused(
+    handled(
         "unlink_commitment_change_order",
-        "Commitment change orders are not exported to QuickBooks by this version of Plumbline, so there is nothing to unlink.",
+        "QuickBooks is asked whether its lines are gone from the purchase order; only then is the link forgotten.",
     ),
     refused(
         "create_payment_application",
@@ -219,6 +219,7 @@ pub fn find(request_name: &str) -> Option<&'static EventKind> {
 
 /// `docs/EVENTS.md`.
 pub fn document() -> String {
+    use std::fmt::Write as _;
     let mut text = String::from(
         "# Procore's ERP events\n\n\
          Every event of Procore's dictionary, and what Plumbline does about it. This page is printed by a test from the table in\n\
@@ -226,7 +227,6 @@ pub fn document() -> String {
          | event | | what is done |\n|---|---|---|\n",
     );
     for event in &EVENTS {
-        use std::fmt::Write as _;
         let _ = writeln!(
             text,
             "| `{}` | {} | {} |",
@@ -236,13 +236,14 @@ pub fn document() -> String {
         );
     }
     let count = |handling| EVENTS.iter().filter(|event| event.handling == handling).count();
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "\n{} handled, {} with nothing required, {} refused with the reason; {} in all.\n",
         count(Handling::Handled),
         count(Handling::NothingRequired),
         count(Handling::Refused),
         EVENTS.len()
-    ));
+    );
     text
 }
 

@@ -98,15 +98,7 @@ pub struct LineCostCode {
 
 pub(super) fn read(order: &Order<'_>) -> Result<CommitmentOrder, ReadError> {
     let commitment = order.data.field("commitment").object()?;
-    let kind = match commitment.field("type").text()? {
-        "WorkOrderContract" => CommitmentKind::WorkOrderContract,
-        "PurchaseOrderContract" => CommitmentKind::PurchaseOrderContract,
-        other => {
-            return Err(commitment
-                .field("type")
-                .error(format!("is no kind of commitment: {other}")));
-        }
-    };
+    let kind = kind(&commitment)?;
     let extra = order.data.field("additional_data");
     let date = match date_of(&extra, &["accounting_date"])? {
         Some(date) => Some(date),
@@ -149,7 +141,17 @@ pub(super) fn read(order: &Order<'_>) -> Result<CommitmentOrder, ReadError> {
     })
 }
 
-fn read_line(line: &Reader<'_>) -> Result<CommitmentLineOrder, ReadError> {
+/// Which kind of commitment it is.
+pub(super) fn kind(commitment: &Reader<'_>) -> Result<CommitmentKind, ReadError> {
+    let word = commitment.field("type");
+    match word.text()? {
+        "WorkOrderContract" => Ok(CommitmentKind::WorkOrderContract),
+        "PurchaseOrderContract" => Ok(CommitmentKind::PurchaseOrderContract),
+        other => Err(word.error(format!("is no kind of commitment: {other}"))),
+    }
+}
+
+pub(super) fn read_line(line: &Reader<'_>) -> Result<CommitmentLineOrder, ReadError> {
     let line = line.object()?;
     let code = line.field("cost_code").object()?;
     Ok(CommitmentLineOrder {

@@ -1,4 +1,4 @@
-//! `unlink_commitment`: a user wants to forget that a commitment is in QuickBooks.
+//! `unlink_commitment` and `unlink_commitment_change_order`: a user wants to forget that a record is in QuickBooks.
 
 use super::{Order, owned};
 use crate::procore::reader::ReadError;
@@ -31,6 +31,34 @@ pub(super) fn commitment(order: &Order<'_>) -> Result<UnlinkOrder, ReadError> {
         id: data.field("procore_commitment_id").id()?,
         is_purchase_order,
         origin_id: owned(data.field("commitment_origin_id").optional_label()?),
+        request_detail_id: order.detail(data)?,
+    })
+}
+
+/// A commitment change order to unlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnlinkChangeOrderOrder {
+    /// The Procore change order.
+    pub id: i64,
+    /// Its commitment.
+    pub commitment_id: i64,
+    /// What Procore holds as its QuickBooks id.
+    pub origin_id: Option<String>,
+    /// The request detail.
+    pub request_detail_id: Option<i64>,
+}
+
+pub(super) fn change_order(order: &Order<'_>) -> Result<UnlinkChangeOrderOrder, ReadError> {
+    let data = &order.data;
+    // The dictionary shows this id of the commitment in `unlink_commitment` alone.
+    let commitment = match data.field("procore_commitment_id").optional_id()? {
+        Some(id) => id,
+        None => data.field("erp_commitment_id").id()?,
+    };
+    Ok(UnlinkChangeOrderOrder {
+        id: data.field("procore_commitment_change_order_id").id()?,
+        commitment_id: commitment,
+        origin_id: owned(data.field("commitment_change_order_origin_id").optional_label()?),
         request_detail_id: order.detail(data)?,
     })
 }

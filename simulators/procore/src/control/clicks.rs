@@ -150,6 +150,40 @@ pub(crate) async fn unlink_commitment(
     )))
 }
 
+pub(crate) async fn unlink_change_order(
+    Path((company, id)): Path<(i64, i64)>,
+    call: Call,
+) -> Result<Json<Value>, ApiError> {
+    let mut world = call.sim.world();
+    let change = world
+        .record(company, Kind::ChangeOrder, id)
+        .cloned()
+        .ok_or_else(ApiError::not_found)?;
+    let contract = [Kind::WorkOrderContract, Kind::PurchaseOrderContract]
+        .into_iter()
+        .find_map(|kind| world.record(company, kind, change.holder_id?));
+    let project = change
+        .project_id
+        .and_then(|id| world.record(company, Kind::Project, id));
+    let data = into_map(json!({
+        "job_origin_id": project.and_then(|project| project.origin.id.clone()),
+        "erp_commitment_id": change.holder_id,
+        "erp_commitment_change_order_id": change.id,
+        "commitment_origin_id": contract.and_then(|contract| contract.origin.id.clone()),
+        "commitment_type": contract.map(|contract| crate::erp::events::contract_type(contract.kind)),
+        "commitment_change_order_origin_id": change.origin.id,
+        "procore_commitment_change_order_id": change.id,
+        "project_id": change.project_id,
+    }));
+    Ok(asked(ask(
+        &mut world,
+        company,
+        "unlink_commitment_change_order",
+        data,
+        Some((Kind::ChangeOrder, id)),
+    )))
+}
+
 /// "Add to Procore" on a staged vendor or project: the record is made with the staged origin.
 pub(crate) async fn add_staged(
     Path((company, origin_id)): Path<(i64, String)>,

@@ -40,6 +40,7 @@ fn kinds(what: &str) -> Option<&'static [Kind]> {
         "vendor" | "vendors" => &[Kind::Vendor],
         "project" | "projects" => &[Kind::Project],
         "commitment" | "commitments" => &[Kind::WorkOrderContract, Kind::PurchaseOrderContract],
+        "change_order" | "change_orders" => &[Kind::ChangeOrder],
         "requisitions" | "requisition" => &[Kind::Requisition],
         _ => return None,
     })
@@ -111,6 +112,18 @@ fn ready(world: &World, company: i64, record: &Record) -> Result<(), ApiError> {
                 Ok(())
             }
         }
+        Kind::ChangeOrder => {
+            let contract = record.holder_id;
+            if record.text("status") != "Approved" {
+                refuse("is not approved")
+            } else if !synced(Kind::WorkOrderContract, contract)
+                && !synced(Kind::PurchaseOrderContract, contract)
+            {
+                refuse("has no synced commitment")
+            } else {
+                Ok(())
+            }
+        }
         Kind::Requisition => {
             let contract = record.holder_id;
             if !matches!(
@@ -171,6 +184,10 @@ fn order(world: &mut World, company: i64, records: &[Record], extras: &Extras) -
                 Kind::Project => (
                     "create_or_update_job",
                     events::job(world, company, record, extras, detail),
+                ),
+                Kind::ChangeOrder => (
+                    "create_commitment_change_order",
+                    events::change_order(world, company, record, extras, detail),
                 ),
                 _ => (
                     "create_commitment",

@@ -282,6 +282,96 @@ fn add_line(
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewChangeOrder {
+    commitment_id: i64,
+    title: Option<String>,
+    #[serde(default = "approved")]
+    status: String,
+    #[serde(default)]
+    lines: Vec<NewChange>,
+}
+
+/// A line of a change order: a change to a line of the schedule of values, or a line of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewChange {
+    commitment_line_id: Option<i64>,
+    /// Needed where no line is changed.
+    cost_code_id: Option<i64>,
+    description: Option<String>,
+    amount: Option<Value>,
+    quantity: Option<Value>,
+    unit_cost: Option<Value>,
+}
+
+/// Commitment change orders; they are numbered per commitment.
+pub(crate) async fn change_orders(Path(company): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
+    let wanted: Vec<NewChangeOrder> = read_all(&call.body)?;
+    let mut world = call.sim.world();
+    world.company(company)?;
+    let (mut made, mut lines) = (Vec::new(), Vec::new());
+    for row in wanted {
+        let contract = [Kind::WorkOrderContract, Kind::PurchaseOrderContract]
+            .into_iter()
+            .find_map(|kind| world.record(company, kind, row.commitment_id))
+            .cloned()
+            .ok_or_else(|| ApiError::invalid("commitment_id", "does not exist"))?;
+        let project = contract.project_id.unwrap_or_default();
+        let number = world.parts(company, Kind::ChangeOrder, contract.id).count() + 1;
+        let fields = into_map(json!({
+            "contract_id": contract.id, "number": number, "status": row.status, "title": row.title, "description": null,
+            "due_date": null, "invoiced_date": null, "paid_date": null, "reviewed_at": null,
+        }));
+        let id = world.insert(
+            company,
+            Kind::ChangeOrder,
+            Some(project),
+            Some(contract.id),
+            fields,
+            None,
+        );
+        let mut of_order = Vec::new();
+        for (position, change) in (1..).zip(row.lines) {
+            let changed = change
+                .commitment_line_id
+                .map(|line| {
+                    world
+                        .record(company, Kind::LineItem, line)
+                        .filter(|line| line.holder_id == Some(contract.id))
+                        .cloned()
+                        .ok_or_else(|| {
+                            ApiError::invalid("commitment_line_id", "is not a line of the commitment")
+                        })
+                })
+                .transpose()?;
+            let code = change
+                .cost_code_id
+                .or_else(|| changed.as_ref()?.number("cost_code_id"))
+                .ok_or_else(|| ApiError::invalid("cost_code_id", "can't be blank"))?;
+            let line = NewLine {
+                cost_code_id: code,
+                description: change.description.unwrap_or_default(),
+                amount: change.amount,
+                quantity: change.quantity,
+                unit_cost: change.unit_cost,
+                uom: None,
+            };
+            let line = add_line(&mut world, company, (contract.kind, id, project), position, &line)?;
+            world.update(company, Kind::LineItem, line, None, |record| {
+                let holder = json!({"holder_type": "PotentialChangeOrder",
+                    "commitment_line_item_id": change.commitment_line_id});
+                record.fields.extend(into_map(holder));
+            });
+            of_order.push(line);
+        }
+        made.push(id);
+        lines.push(of_order);
+    }
+    Ok(Json(json!({"ids": made, "line_ids": lines})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewRequisition {
     commitment_id: i64,
     invoice_number: Option<String>,

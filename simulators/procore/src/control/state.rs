@@ -38,6 +38,23 @@ fn commitments(world: &World, company: i64) -> Vec<Value> {
         .collect()
 }
 
+fn change_orders(world: &World, company: i64) -> Vec<Value> {
+    let with_lines = |record: &Record| {
+        let mut body = record.dump();
+        body["lines"] = json!(
+            world
+                .parts(company, Kind::LineItem, record.id)
+                .map(Record::dump)
+                .collect::<Vec<_>>()
+        );
+        body
+    };
+    world
+        .records(company, Kind::ChangeOrder)
+        .map(with_lines)
+        .collect()
+}
+
 fn requisitions(world: &World, company: i64) -> Vec<Value> {
     let draw = |record: &Record| {
         let mut body = draw::requisition(world, company, record, false);
@@ -98,6 +115,7 @@ pub(crate) async fn company(Path(id): Path<i64>, call: Call) -> Result<Json<Valu
         "line_item_types": dumps(&world, id, Kind::LineItemType),
         "cost_code_line_item_types": assignments.collect::<Vec<_>>(),
         "commitments": commitments(&world, id),
+        "change_orders": change_orders(&world, id),
         "requisitions": requisitions(&world, id),
         "contract_payments": dumps(&world, id, Kind::ContractPayment),
         "invoice_payments": payments(&world, id),

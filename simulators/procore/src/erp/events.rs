@@ -166,6 +166,53 @@ pub(crate) fn commitment(
     }}))
 }
 
+/// `create_commitment_change_order`: the commitment with its lines, and the change with its own.
+pub(crate) fn change_order(
+    world: &World,
+    company: i64,
+    record: &Record,
+    extras: &Extras,
+    detail: i64,
+) -> Map<String, Value> {
+    let contract = [Kind::PurchaseOrderContract, Kind::WorkOrderContract]
+        .into_iter()
+        .find_map(|kind| world.record(company, kind, record.holder_id.unwrap_or_default()));
+    let lines = |holder| -> Vec<Value> {
+        world
+            .parts(company, Kind::LineItem, holder)
+            .map(|line| {
+                let mut body = draw::line(world, company, line);
+                if let Some(changed) = line.fields.get("commitment_line_item_id") {
+                    body["commitment_line_item_id"] = changed.clone();
+                }
+                body
+            })
+            .collect()
+    };
+    let mut commitment = contract.map_or_else(
+        || json!({}),
+        |contract| draw::commitment(world, company, contract),
+    );
+    commitment["custom_fields"] = json!({});
+    commitment["erp_custom_fields"] = json!({});
+    commitment["code"] = json!(contract.and_then(|contract| contract.origin.code.clone()));
+    commitment["type"] = json!(contract.map(|contract| contract_type(contract.kind)));
+    let mut body = record.dump();
+    body["contract_id"] = json!(record.holder_id);
+    body["custom_fields"] = json!({});
+    body["erp_custom_fields"] = json!(extras.custom_fields);
+    object(json!({"request_data": {
+        "job_origin_id": commitment["project"]["origin_id"],
+        "request_detail_id": detail,
+        "commitment": commitment,
+        "commitment_items": contract.map_or_else(Vec::new, |contract| lines(contract.id)),
+        "change_order": body,
+        "change_order_items": lines(record.id),
+        "additional_data": {"accounting_date": null},
+        "company_id": company,
+    }}))
+}
+
 /// The contract type as payloads name it.
 pub(crate) const fn contract_type(kind: Kind) -> &'static str {
     match kind {

@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// Item types Procore knows, beyond those this stand-in keeps records of.
-const OTHER_ITEM_TYPES: [&str; 15] = [
-    "change_order",
+const OTHER_ITEM_TYPES: [&str; 14] = [
     "department",
     "item",
     "budget",

@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     LineItemType,
     PurchaseOrderContract,
     WorkOrderContract,
+    ChangeOrder,
     LineItem,
     Requisition,
     RequisitionItem,
@@ -23,7 +24,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Vendor,
         Self::Project,
         Self::StandardCostCode,
@@ -31,6 +32,7 @@ impl Kind {
         Self::LineItemType,
         Self::PurchaseOrderContract,
         Self::WorkOrderContract,
+        Self::ChangeOrder,
         Self::LineItem,
         Self::Requisition,
         Self::RequisitionItem,
@@ -48,6 +50,7 @@ impl Kind {
             Self::LineItemType => "line_item_type",
             Self::PurchaseOrderContract => "purchase_order_contract",
             Self::WorkOrderContract => "work_order_contract",
+            Self::ChangeOrder => "change_order",
             Self::LineItem => "line_item",
             Self::Requisition => "requisition",
             Self::RequisitionItem => "requisition_contract_item",
@@ -71,7 +74,11 @@ impl Kind {
             Self::PurchaseOrderContract => Some("Purchase Order Contracts"),
             Self::WorkOrderContract => Some("Work Order Contracts"),
             Self::ContractPayment => Some("Contract Payments"),
-            Self::LineItem | Self::Requisition | Self::RequisitionItem | Self::InvoicePayment => None,
+            Self::ChangeOrder
+            | Self::LineItem
+            | Self::Requisition
+            | Self::RequisitionItem
+            | Self::InvoicePayment => None,
         }
     }
 

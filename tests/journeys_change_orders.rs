@@ -87,9 +87,9 @@ async fn qbd_05_qbd_47_comp_48_change_orders_append_their_lines_one_after_the_ot
     assert_eq!(array(&after, "lines")[2]["item_id"], json!(site.items[0]));
     assert_eq!(array(&after, "lines")[3]["item_id"], json!(site.items[1]));
 
-    let state = stage.state().await;
+    let procore = stage.state().await;
     let new = line_ids(&after);
-    let change = find(&state, "change_orders", "id", &json!(first));
+    let change = find(&procore, "change_orders", "id", &json!(first));
     assert_eq!(
         change["origin_id"],
         json!(format!("{}|{}", text(&after, "id"), new[2]))
@@ -98,7 +98,7 @@ async fn qbd_05_qbd_47_comp_48_change_orders_append_their_lines_one_after_the_ot
         find(&change, "lines", "id", &json!(first_lines[0]))["origin_id"],
         json!(new[2])
     );
-    let change = find(&state, "change_orders", "id", &json!(second));
+    let change = find(&procore, "change_orders", "id", &json!(second));
     let origin = |line: i64| find(&change, "lines", "id", &json!(line))["origin_id"].clone();
     assert_eq!(origin(second_lines[0]), json!(new[3]));
     assert_eq!(origin(second_lines[1]), json!(new[4]));
@@ -175,9 +175,9 @@ async fn whoever_is_faster_in_quickbooks_costs_a_second_look_and_nothing_else() 
     let site = Site::new().await;
     let stage = &site.stage;
     let (commitment, lines) = site.synced_subcontract("SC-001", &["1000.00"]).await;
-    let stale = json!({"point": "request_status", "status": 3200, "only": "PurchaseOrderModRq", "times": 3,
+    let faster = json!({"point": "request_status", "status": 3200, "only": "PurchaseOrderModRq", "times": 3,
         "text": "The provided edit sequence is out-of-date."});
-    stage.quickbooks.post("/control/faults", &stale).await;
+    stage.quickbooks.post("/control/faults", &faster).await;
     let (change, _) = change_order(&site, commitment, &[(lines[0], "500.00")]).await;
     stage.export("change_order", &[change], json!({})).await;
     stage.succeeded(change).await;

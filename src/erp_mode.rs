@@ -37,6 +37,8 @@ pub mod priorities {
     pub const VENDOR: i16 = 20;
     /// Jobs.
     pub const JOB: i16 = 30;
+    /// Budgets.
+    pub const BUDGET: i16 = 35;
     /// Commitments.
     pub const COMMITMENT: i16 = 40;
     /// Subcontractor invoices.

@@ -26,6 +26,11 @@ pub enum ItemType {
     WorkOrderContract,
     /// A purchase order.
     PurchaseOrderContract,
+    /// A project's budget.
+    Budget,
+    /// An amount of a budget, original or change; Procore hears of it by another way than external data.
+    #[serde(rename = "erp_transaction")]
+    BudgetTransaction,
     /// A commitment change order. In QuickBooks it is lines of the commitment's purchase order, whose `TxnLineID`s stand in
     /// the link, joined by commas.
     ChangeOrder,
@@ -54,6 +59,8 @@ impl ItemType {
             Self::LineItemType => "line_item_type",
             Self::WorkOrderContract => "work_order_contract",
             Self::PurchaseOrderContract => "purchase_order_contract",
+            Self::Budget => "budget",
+            Self::BudgetTransaction => "erp_transaction",
             Self::ChangeOrder => "change_order",
             Self::LineItem => "line_item",
             Self::Requisition => "requisition",

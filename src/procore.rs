@@ -6,6 +6,7 @@
 //! Addresses stand in [`paths`] alone, because the ERP kit is not part of Procore's public reference and some of them
 //! are guesses (`facts/procore.md` §6, §8).
 
+pub mod budgets;
 pub mod client;
 pub mod cost_code_assignments;
 pub mod cost_types;

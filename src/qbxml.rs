@@ -13,6 +13,7 @@ pub mod company;
 pub mod company_file;
 pub mod customer;
 pub mod employee;
+pub mod estimate;
 pub mod host;
 pub mod identity;
 pub mod item;

@@ -61,6 +61,22 @@ pub enum Writeback {
         /// Pairs of cost code and cost type.
         assignments: Vec<(i64, i64)>,
     },
+    /// Amounts of a budget that are in QuickBooks now.
+    BudgetTransactions {
+        /// The project.
+        project_id: i64,
+        /// The amounts.
+        transactions: Vec<SyncedTransaction>,
+    },
+    /// What the books hold of a project's budget.
+    JobCosts {
+        /// The project.
+        project_id: i64,
+        /// Its job's `ListID`.
+        job_origin_id: String,
+        /// One row per cost code and cost type.
+        rows: Vec<JobCostRow>,
+    },
     /// Payments of subcontractor invoices.
     InvoicePayments {
         /// The payments.
@@ -164,6 +180,28 @@ pub struct CostCodeData {
     pub name: String,
     /// The `EditSequence`.
     pub edit_sequence: Option<String>,
+}
+
+/// An amount of a budget that is in QuickBooks now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncedTransaction {
+    /// The Procore transaction.
+    pub procore_id: i64,
+    /// The estimate's line.
+    pub origin_id: String,
+}
+
+/// What the books hold for a cost code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobCostRow {
+    /// `JobListID|ItemListID`.
+    pub cost_code_origin_id: String,
+    /// The cost type's third-party id.
+    pub line_item_type_origin_id: Option<String>,
+    /// What was estimated at first.
+    pub original_estimate: Money,
+    /// What was added and taken away since.
+    pub estimate_changes: Money,
 }
 
 /// A payment of one bill.

@@ -56,8 +56,9 @@ async fn standing(stage: &Stage, request: &str, id: &str) -> BTreeMap<String, St
     );
     let answer = stage.qbxml(&document).await;
     let mut reader = Reader::from_str(&answer);
-    let (mut open, mut text, mut leaves): (Vec<(String, HashMap<String, usize>)>, String, _) =
-        (Vec::new(), String::new(), BTreeMap::new());
+    // Each open element with how often its children came.
+    let mut open: Vec<(String, HashMap<String, usize>)> = Vec::new();
+    let (mut text, mut leaves) = (String::new(), BTreeMap::new());
     loop {
         match reader.read_event().unwrap() {
             Event::Start(start) => {

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod amounts;
+mod budget;
 mod change_order;
 mod commitment;
 mod invoice;
@@ -109,6 +110,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         ErpEvent::CreateVendor(order) => vendor::plan(*order, known, &mut plan),
         ErpEvent::CreateOrUpdateJob(order) => job::plan(*order, known, &mut plan),
         ErpEvent::CreateCommitment(order) => commitment::plan(*order, known, &mut plan),
+        ErpEvent::ExportBudget(order) => budget::plan(*order, known, &mut plan),
         ErpEvent::CreateChangeOrder(order) => change_order::plan(*order, known, &mut plan),
         ErpEvent::CreateRequisitions(orders) => invoice::plan(orders, known, &mut plan),
         ErpEvent::SyncStandardCostCodes {

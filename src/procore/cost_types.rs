@@ -42,6 +42,21 @@ pub async fn put(client: &ProcoreClient) -> Synced {
     sync(client, &call, &[other(&known)]).await
 }
 
+/// The cost type "Other" among these, linked or not.
+pub(super) fn other_of(known: &[Value]) -> Option<i64> {
+    let text =
+        |record: &Value, field: &str| Reader::root(record).field(field).optional_label().ok().flatten();
+    let linked = known
+        .iter()
+        .find(|record| text(record, "origin_id").as_deref() == Some(ORIGIN_ID));
+    let named = || {
+        known.iter().find(|record| {
+            text(record, "code").as_deref() == Some(CODE) && text(record, "name").as_deref() == Some(NAME)
+        })
+    };
+    Reader::root(linked.or_else(named)?).field("id").id().ok()
+}
+
 fn other(known: &[Value]) -> Value {
     let is = |record: &Value, field: &str, value: &str| {
         let text = Reader::root(record).field(field).optional_text();

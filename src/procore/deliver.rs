@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    budgets,
     client::ProcoreClient,
     cost_code_assignments, cost_types,
     error::{ErrorKind, ProcoreError},
@@ -73,6 +74,8 @@ enum Kind {
     StageVendors,
     StageJobs,
     CostTypeAssignments,
+    BudgetTransactions,
+    JobCosts,
     InvoicePayments,
     CloseDetail,
 }
@@ -154,6 +157,8 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::CostTypes => Kind::CostTypes,
         Writeback::CostTypeAssignments { .. } => Kind::CostTypeAssignments,
         Writeback::InvoicePayments { .. } => Kind::InvoicePayments,
+        Writeback::BudgetTransactions { .. } => Kind::BudgetTransactions,
+        Writeback::JobCosts { .. } => Kind::JobCosts,
     }
 }
 
@@ -188,6 +193,9 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
         Writeback::CostTypes => vec!["cost types".to_owned()],
         Writeback::CostTypeAssignments { project_id, .. } => {
             vec![format!("cost types of project:{project_id}")]
+        }
+        Writeback::BudgetTransactions { project_id, .. } | Writeback::JobCosts { project_id, .. } => {
+            vec![format!("budget of project:{project_id}")]
         }
         Writeback::InvoicePayments { payments } => payments
             .iter()
@@ -293,6 +301,12 @@ async fn carry_out(
             let synced = cost_types::put(client).await;
             for (sum, result) in sums.iter_mut().zip(synced.results) {
                 sum.add("cost type Other", result);
+            }
+        }
+        // One call for each: the project stands beside the updates.
+        Kind::BudgetTransactions | Kind::JobCosts => {
+            for (sum, writeback) in sums.iter_mut().zip(&batch) {
+                budget(client, writeback, sum).await;
             }
         }
         Kind::CostTypeAssignments => assignments(client, &batch, &mut sums).await,
@@ -452,6 +466,31 @@ async fn details(client: &ProcoreClient, batch: &[&Writeback], sums: &mut [Sum])
             sums[*index].add(&format!("request detail {}", closing.id), result);
         }
         closings = later;
+    }
+}
+
+async fn budget(client: &ProcoreClient, writeback: &Writeback, sum: &mut Sum) {
+    match writeback {
+        Writeback::BudgetTransactions {
+            project_id,
+            transactions,
+        } => {
+            let synced = budgets::put_transactions(client, *project_id, transactions).await;
+            for (transaction, result) in transactions.iter().zip(synced.results) {
+                sum.add(&format!("budget transaction {}", transaction.procore_id), result);
+            }
+        }
+        Writeback::JobCosts {
+            project_id,
+            job_origin_id,
+            rows,
+        } => {
+            let synced = budgets::put_job_costs(client, *project_id, job_origin_id, rows).await;
+            for (row, result) in rows.iter().zip(synced.results) {
+                sum.add(&format!("job cost {}", row.cost_code_origin_id), result);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use self::catalog::Handling;
 use super::reader::{ReadError, Reader};
 
+mod budget;
 pub mod catalog;
 mod change_order;
 mod codes;
@@ -22,6 +23,7 @@ mod requisition;
 mod unlink;
 mod vendor;
 
+pub use budget::{BudgetLineOrder, BudgetOrder, BudgetTransactionOrder};
 pub use change_order::{ChangeOrderLineOrder, ChangeOrderOrder};
 pub use codes::{CodePart, StandardCostCodeOrder};
 pub use commitment::{CommitmentKind, CommitmentLineOrder, CommitmentOrder, LineCostCode};
@@ -77,6 +79,8 @@ pub enum ErpEvent {
     CreateOrUpdateJob(Box<JobOrder>),
     /// Export a commitment.
     CreateCommitment(Box<CommitmentOrder>),
+    /// Export a budget, or what is new of it.
+    ExportBudget(Box<BudgetOrder>),
     /// Export a commitment change order.
     CreateChangeOrder(Box<ChangeOrderOrder>),
     /// Export subcontractor invoices.
@@ -196,6 +200,7 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         "create_commitment_change_order" => {
             ErpEvent::CreateChangeOrder(Box::new(change_order::read(&order)?))
         }
+        "create_budget" | "update_budget" => ErpEvent::ExportBudget(Box::new(budget::read(&order)?)),
         "create_requisitions" => ErpEvent::CreateRequisitions(requisition::read(&order)?),
         "sync_standard_cost_codes" => ErpEvent::SyncStandardCostCodes {
             list_id: data.field("standard_cost_code_list_id").optional_id()?,
@@ -519,12 +524,12 @@ mod tests {
     fn what_is_not_known_keeps_its_details() {
         assert_eq!(
             ErpEvent::parse(
-                "create_contract_payment",
+                "create_rainbow",
                 &json!({"request_data": {"request_detail_id": 3}})
             )
             .unwrap(),
             ErpEvent::Unknown {
-                request_name: "create_contract_payment".into(),
+                request_name: "create_rainbow".into(),
                 request_detail_ids: vec![3]
             }
         );
@@ -546,9 +551,19 @@ mod tests {
         assert_eq!(events.len(), 51);
         let mut known = Vec::new();
         for (name, event) in events {
-            let payload = event.get("payload").unwrap_or(&Value::Null);
+            // The dictionary says that it looks like this one.
+            let example = if name == "update_budget" {
+                &events["create_budget"]
+            } else {
+                event
+            };
+            let payload = example.get("payload").unwrap_or(&Value::Null);
             let read = ErpEvent::parse(name, payload).unwrap_or_else(|error| panic!("{error}"));
-            if !matches!(read, ErpEvent::Unknown { .. } | ErpEvent::NothingToDo { .. }) {
+            assert!(
+                !matches!(read, ErpEvent::Unknown { .. }),
+                "{name} is in Procore's dictionary"
+            );
+            if !matches!(read, ErpEvent::Refused { .. } | ErpEvent::NothingToDo { .. }) {
                 known.push(name.as_str());
             }
         }
@@ -556,17 +571,23 @@ mod tests {
         assert_eq!(
             known,
             [
+                "create_budget",
                 "create_commitment",
+                "create_commitment_change_order",
                 "create_job_in_procore",
                 "create_or_update_job",
                 "create_requisitions",
                 "create_standard_cost_codes",
                 "create_vendor",
                 "create_vendor_in_procore",
+                "delete_cost_code",
+                "delete_cost_codes",
+                "delete_standard_categories",
                 "delete_standard_cost_codes",
                 "link_all_vendors",
                 "link_vendor",
                 "merge_vendors",
+                "reset_job",
                 "reset_requisition",
                 "sync_contract_payments",
                 "sync_jobs",
@@ -574,8 +595,11 @@ mod tests {
                 "sync_standard_categories",
                 "sync_standard_cost_codes",
                 "sync_vendors",
+                "unlink_commitment",
+                "unlink_commitment_change_order",
                 "unlink_standard_cost_codes",
                 "unlink_vendor",
+                "update_budget",
             ]
         );
     }

@@ -87,11 +87,11 @@ pub fn document(contents: &Contents) -> Value {
             },
             "standard_categories": disabled(),
             "sub_jobs": disabled(),
-            "budgets": disabled(),
+            "budgets": budgets(),
             "job_costs": disabled(),
             "job_cost_transactions": disabled(),
-            "commitment_change_orders": disabled(),
-            "commitment_change_order_items": disabled(),
+            "commitment_change_orders": change_orders(),
+            "commitment_change_order_items": commitment_items(),
             "prime_contracts": disabled(),
             "prime_contract_change_orders": disabled(),
             "payment_applications": disabled(),
@@ -190,7 +190,7 @@ fn commitments(contents: &Contents) -> Value {
         "configs": {
             "export": on(),
             "import": off(),
-            "unlink": off(),
+            "unlink": on(),
             "procore_contract_number": {"enabled": contents.use_procore_contract_number},
             "export_purchase_orders": on(),
             "export_subcontracts": on(),
@@ -225,6 +225,43 @@ fn commitment_items() -> Value {
                 "disallow_division": off(),
             }},
         }}},
+    })
+}
+
+fn budgets() -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": {"enabled": true, "create": on(), "forecast_amounts": off()},
+            "import": off(),
+            "sub_job_export": off(),
+            "revised_estimates_export": on(),
+        },
+        "tab": id_column(),
+        "rules": {"export": {
+            "warning_message": {"enabled": true, "message":
+                "Caution: once this budget has been exported it cannot be imported any more. Do not delete its estimate in \
+                 QuickBooks."},
+            "fields": {"code": off()},
+        }},
+    })
+}
+
+/// They have no number of their own in QuickBooks: they are lines of the purchase order.
+fn change_orders() -> Value {
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": on(),
+            "import": off(),
+            "unlink": on(),
+            "procore_change_order_number": on(),
+        },
+        "tab": id_column(),
+        "rules": {"export": {
+            "warning_message": {"enabled": false, "message": ""},
+            "fields": {"code": off()},
+        }},
     })
 }
 
@@ -399,6 +436,9 @@ mod tests {
         assert_eq!(
             on,
             [
+                "budgets",
+                "commitment_change_order_items",
+                "commitment_change_orders",
                 "commitment_items",
                 "commitments",
                 "contract_payments",

@@ -67,6 +67,12 @@ pub const LINE_ITEM_TYPES_SYNC: &str = "/rest/v1.0/line_item_types/sync";
 /// Pairs of cost code and cost type of a project.
 pub const COST_CODE_LINE_ITEM_TYPES_SYNC: &str = "/rest/v1.0/cost_code_line_item_types/sync";
 
+/// Marks budget transactions as synced (ERP technical guide).
+pub const ERP_TRANSACTIONS_SYNC: &str = "/rest/v1.0/erp_transactions/sync";
+
+/// Stores job costs (ERP technical guide).
+pub const ERP_JOB_COSTS_SYNC: &str = "/rest/v1.0/erp_job_costs/sync";
+
 /// Payments of subcontractor invoices.
 pub fn invoice_payments_sync(company: i64) -> String {
     format!("/rest/v1.0/companies/{company}/invoice_payments/sync")

@@ -85,6 +85,7 @@ mod tests {
     use crate::qbxml::{
         ListRef, MessageSetId, Money, Price, Quantity, Version,
         bill::{self, BillAdd, BillRet, ItemLineAdd},
+        estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod},
         identity::RecordKind,
         purchase_order::{
             self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
@@ -145,6 +146,11 @@ mod tests {
                 })
                 .collect(),
         };
+        let budget_line = EstimateLineAdd {
+            item: ListRef::by_id("80-2"),
+            desc: text("Original budget"),
+            rate: Price::parse("-200.25").unwrap(),
+        };
         let kept = PurchaseOrderLineMod::kept("5A03-1767650001");
         let new = order.lines.iter().cloned().map(PurchaseOrderLineMod::new);
         let change = PurchaseOrderMod {
@@ -156,6 +162,20 @@ mod tests {
             purchase_order::add(order),
             purchase_order::modify(change),
             bill::add(bill),
+            estimate::add(EstimateAdd {
+                customer: ListRef::by_id("80-3"),
+                memo: text("Budget"),
+                external_guid: text("{1F6E4C52-7C1B-4D6B-9C5E-0A1B2C3D4E03}"),
+                lines: vec![budget_line.clone()],
+            }),
+            estimate::modify(EstimateMod {
+                txn_id: "5B01-1767650001".to_owned(),
+                edit_sequence: "1767650001".to_owned(),
+                lines: vec![
+                    EstimateLineMod::kept("5B02-1767650001"),
+                    EstimateLineMod::new(budget_line),
+                ],
+            }),
         ]
     }
 
@@ -201,6 +221,8 @@ mod tests {
             purchase_order::by_id("5A01-1767650001"),
             purchase_order::by_ref_number("SC-001"),
             bill::by_id("5C1A-1770000001"),
+            estimate::by_id("5B01-1767650001"),
+            estimate::of_job("80-3"),
             standing::query(RecordKind::Bill, "5C1A-1770000001"),
             standing::query(RecordKind::PurchaseOrder, "5A01-1767650001"),
             bill::by_ref_number("9348"),

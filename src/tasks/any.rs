@@ -75,6 +75,8 @@ any_task! {
     Commitment(exports::commitment::CommitmentExport) = "commitment",
     /// A commitment change order → lines of its purchase order.
     ChangeOrder(exports::change_order::ChangeOrderExport) = "change_order",
+    /// A budget → the estimate of its job.
+    Budget(exports::budget::BudgetExport) = "budget",
     /// A subcontractor invoice → a bill.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
     /// Lists → the mirror.

@@ -1,6 +1,7 @@
 //! Exports: Procore → QuickBooks, one file per entity.
 
 mod answers;
+pub mod budget;
 pub mod change_order;
 pub mod coding;
 pub mod commitment;

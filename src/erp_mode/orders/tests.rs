@@ -337,7 +337,7 @@ fn qbd_33_unlinking_and_merging_forget_links() {
 #[test]
 fn what_is_not_handled_is_said_to_everybody_who_waits() {
     let payload = json!({"request_data": {"cost_codes": [{"id": 3, "request_detail_id": 4}, {"id": 5, "request_detail_id": 6}]}});
-    let plan = plain("delete_cost_codes", &payload);
+    let plan = plain("repaint_cost_codes", &payload);
     assert_eq!(
         plan.rejections.iter().map(|r| r.detail).collect::<Vec<_>>(),
         [Some(DetailRef::Id(4)), Some(DetailRef::Id(6))]
@@ -345,10 +345,10 @@ fn what_is_not_handled_is_said_to_everybody_who_waits() {
     assert_eq!(
         plan.rejections[0].messages,
         [
-            "Procore sent the order \"delete_cost_codes\". This version of Plumbline does not handle it. Nothing was changed in QuickBooks."
+            "Procore sent the order \"repaint_cost_codes\". This version of Plumbline does not handle it. Nothing was changed in QuickBooks."
         ]
     );
-    let nobody = plain("reset_job", &json!({"request_data": {"project": {"id": 2}}}));
+    let nobody = plain("repaint_job", &json!({"request_data": {"project": {"id": 2}}}));
     assert_eq!(nobody.rejections[0].detail, None);
 }
 
@@ -392,7 +392,13 @@ fn reference_payloads_are_planned_where_present() {
         "create_vendor",
         "create_or_update_job",
         "create_commitment",
+        "create_commitment_change_order",
+        "create_budget",
         "create_requisitions",
+        "unlink_commitment",
+        "unlink_commitment_change_order",
+        // It is offered again.
+        "unlink_vendor",
         "sync_standard_cost_codes",
         "sync_vendors",
         "sync_jobs",

@@ -124,13 +124,13 @@ pub const EVENTS: [EventKind; 51] = [
         "delete_cost_type_assignments",
         "In QuickBooks Desktop every cost code has the one cost type Other, which cannot be taken from it. Delete the cost code instead.",
     ),
-    refused(
+    handled(
         "create_budget",
-        "Budgets are not exported to QuickBooks by this version of Plumbline.",
+        "The budget becomes the estimate of its job; what that holds comes back.",
     ),
-    refused(
+    handled(
         "update_budget",
-        "Budgets are not exported to QuickBooks by this version of Plumbline.",
+        "What is new is appended to the same estimate; what that holds comes back.",
     ),
     nothing("create_budget_in_procore", "Budgets are not imported."),
     handled("create_requisitions", "Each invoice becomes a bill."),

@@ -40,6 +40,7 @@ fn kinds(what: &str) -> Option<&'static [Kind]> {
         "vendor" | "vendors" => &[Kind::Vendor],
         "project" | "projects" => &[Kind::Project],
         "commitment" | "commitments" => &[Kind::WorkOrderContract, Kind::PurchaseOrderContract],
+        "budget" | "budgets" => &[Kind::Budget],
         "change_order" | "change_orders" => &[Kind::ChangeOrder],
         "requisitions" | "requisition" => &[Kind::Requisition],
         _ => return None,
@@ -102,6 +103,22 @@ fn ready(world: &World, company: i64, record: &Record) -> Result<(), ApiError> {
                 refuse("is not approved")
             } else if !synced(Kind::Vendor, record.number("vendor_id")) {
                 refuse("has no synced vendor")
+            } else if !synced(Kind::Project, record.project_id) {
+                refuse("has no synced project")
+            } else if lines.peek().is_none() {
+                refuse("has no lines")
+            } else if lines.any(|line| !synced(Kind::CostCode, line.number("cost_code_id"))) {
+                refuse("has lines whose cost code is not synced")
+            } else {
+                Ok(())
+            }
+        }
+        Kind::Budget => {
+            let mut lines = world.parts(company, Kind::JobCost, record.id).peekable();
+            if record.get("locked") != true {
+                refuse("is not locked")
+            } else if record.get("frozen") == true {
+                refuse("waits for its figures from the ERP system")
             } else if !synced(Kind::Project, record.project_id) {
                 refuse("has no synced project")
             } else if lines.peek().is_none() {
@@ -185,6 +202,12 @@ fn order(world: &mut World, company: i64, records: &[Record], extras: &Extras) -
                     "create_or_update_job",
                     events::job(world, company, record, extras, detail),
                 ),
+                Kind::Budget => {
+                    world.update(company, Kind::Budget, record.id, None, |record| {
+                        record.fields.extend(into_map(json!({"frozen": true})));
+                    });
+                    crate::erp::budgets::event(world, company, record, detail)
+                }
                 Kind::ChangeOrder => (
                     "create_commitment_change_order",
                     events::change_order(world, company, record, extras, detail),

@@ -34,6 +34,11 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route(&format!("{company}/vendors"), post(records::vendors))
         .route(&format!("{company}/projects"), post(records::projects))
         .route(&format!("{company}/commitments"), post(records::commitments))
+        .route(&format!("{company}/budgets"), post(records::budgets))
+        .route(
+            &format!("{company}/budgets/{{id}}/changes"),
+            post(records::change_budget),
+        )
         .route(&format!("{company}/change-orders"), post(records::change_orders))
         .route(
             &format!("{company}/change-orders/{{id}}/unlink"),

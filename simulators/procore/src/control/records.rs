@@ -372,6 +372,119 @@ pub(crate) async fn change_orders(Path(company): Path<i64>, call: Call) -> Resul
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewBudget {
+    project_id: i64,
+    lines: Vec<BudgetAmount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BudgetAmount {
+    cost_code_id: i64,
+    amount: Value,
+    notes: Option<String>,
+}
+
+fn add_amount(
+    world: &mut World,
+    company: i64,
+    (project, line): (i64, i64),
+    given: &BudgetAmount,
+    original: bool,
+) -> Result<i64, ApiError> {
+    let value = amount(Some(&given.amount), "amount")?;
+    let kind = if original {
+        "Erp::OriginalEstimateTransaction"
+    } else {
+        "Erp::EstimateChangeTransaction"
+    };
+    let fields = into_map(json!({
+        "value": money::plain(value), "type": kind, "notes": given.notes, "synced": false,
+    }));
+    Ok(world.insert(
+        company,
+        Kind::ErpTransaction,
+        Some(project),
+        Some(line),
+        fields,
+        None,
+    ))
+}
+
+/// Locked budgets with their original amounts.
+pub(crate) async fn budgets(Path(company): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
+    let wanted: Vec<NewBudget> = read_all(&call.body)?;
+    let mut world = call.sim.world();
+    world.company(company)?;
+    let (mut made, mut lines) = (Vec::new(), Vec::new());
+    for row in wanted {
+        let fields = into_map(json!({"locked": true, "frozen": false}));
+        let budget = world.insert(company, Kind::Budget, Some(row.project_id), None, fields, None);
+        let mut of_budget = Vec::new();
+        for given in &row.lines {
+            of_budget.push(budget_line(
+                &mut world,
+                company,
+                (row.project_id, budget),
+                given,
+                true,
+            )?);
+        }
+        made.push(budget);
+        lines.push(of_budget);
+    }
+    Ok(Json(json!({"ids": made, "line_ids": lines})))
+}
+
+/// The line of a cost code, made if there is none, with another amount on it.
+fn budget_line(
+    world: &mut World,
+    company: i64,
+    (project, budget): (i64, i64),
+    given: &BudgetAmount,
+    original: bool,
+) -> Result<i64, ApiError> {
+    world
+        .record(company, Kind::CostCode, given.cost_code_id)
+        .filter(|code| code.project_id == Some(project))
+        .ok_or_else(|| ApiError::invalid("cost_code_id", "is not a cost code of the project"))?;
+    let line = world
+        .parts(company, Kind::JobCost, budget)
+        .find(|line| line.number("cost_code_id") == Some(given.cost_code_id))
+        .map(|line| line.id);
+    let line = line.unwrap_or_else(|| {
+        let fields = into_map(json!({"cost_code_id": given.cost_code_id,
+            "line_item_type_id": world.usual_cost_type(company), "estimate": null}));
+        world.insert(company, Kind::JobCost, Some(project), Some(budget), fields, None)
+    });
+    add_amount(world, company, (project, line), given, original)?;
+    Ok(line)
+}
+
+/// A budget change; refused while the budget is frozen.
+pub(crate) async fn change_budget(
+    Path((company, id)): Path<(i64, i64)>,
+    call: Call,
+) -> Result<Json<Value>, ApiError> {
+    let given: BudgetAmount = read(&call.body)?;
+    let mut world = call.sim.world();
+    let budget = world
+        .record(company, Kind::Budget, id)
+        .cloned()
+        .ok_or_else(ApiError::not_found)?;
+    if budget.get("frozen") == true {
+        return Err(ApiError::invalid(
+            "budget",
+            "waits for its figures from the ERP system",
+        ));
+    }
+    let project = budget.project_id.unwrap_or_default();
+    let line = budget_line(&mut world, company, (project, id), &given, false)?;
+    Ok(Json(json!({"line_id": line})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewRequisition {
     commitment_id: i64,
     invoice_number: Option<String>,

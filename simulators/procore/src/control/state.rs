@@ -115,6 +115,10 @@ pub(crate) async fn company(Path(id): Path<i64>, call: Call) -> Result<Json<Valu
         "line_item_types": dumps(&world, id, Kind::LineItemType),
         "cost_code_line_item_types": assignments.collect::<Vec<_>>(),
         "commitments": commitments(&world, id),
+        "budgets": world
+            .records(id, Kind::Budget)
+            .map(|budget| crate::erp::budgets::dump(&world, id, budget))
+            .collect::<Vec<_>>(),
         "change_orders": change_orders(&world, id),
         "requisitions": requisitions(&world, id),
         "contract_payments": dumps(&world, id, Kind::ContractPayment),

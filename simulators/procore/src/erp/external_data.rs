@@ -15,10 +15,9 @@ use crate::{
 };
 
 /// Item types Procore knows, beyond those this stand-in keeps records of.
-const OTHER_ITEM_TYPES: [&str; 14] = [
+const OTHER_ITEM_TYPES: [&str; 13] = [
     "department",
     "item",
-    "budget",
     "insurance",
     "markup",
     "payment_application",
@@ -82,7 +81,7 @@ fn item(
     id: Option<&Value>,
 ) -> Result<(Kind, i64), FieldErrors> {
     let name = name.and_then(Value::as_str).unwrap_or_default();
-    let Some(kind) = Kind::of_item_type(name) else {
+    let Some(kind) = Kind::of_item_type(name).filter(|kind| kind.has_external_data()) else {
         if OTHER_ITEM_TYPES.contains(&name) {
             return Err(FieldErrors::one("item_id", "Entity with this ID not found"));
         }

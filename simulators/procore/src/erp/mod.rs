@@ -1,6 +1,7 @@
 //! The ERP kit: orders to the microservice, what it reports back, and the records it stages.
 
 pub(crate) mod assignments;
+pub(crate) mod budgets;
 pub(crate) mod connections;
 pub(crate) mod events;
 pub(crate) mod external_data;
@@ -27,6 +28,11 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             &format!("{company}/erp_connections/{{id}}"),
             get(connections::show).patch(connections::update),
         )
+        .route(
+            "/rest/v1.0/erp_transactions/sync",
+            patch(budgets::sync_transactions),
+        )
+        .route("/rest/v1.0/erp_job_costs/sync", patch(budgets::sync_job_costs))
         .route(&format!("{company}/erp_requests"), get(requests::list))
         .route(&format!("{company}/erp_requests/{{id}}"), get(requests::show))
         .route(

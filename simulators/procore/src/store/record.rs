@@ -16,6 +16,9 @@ pub(crate) enum Kind {
     PurchaseOrderContract,
     WorkOrderContract,
     ChangeOrder,
+    Budget,
+    JobCost,
+    ErpTransaction,
     LineItem,
     Requisition,
     RequisitionItem,
@@ -24,7 +27,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Vendor,
         Self::Project,
         Self::StandardCostCode,
@@ -33,6 +36,9 @@ impl Kind {
         Self::PurchaseOrderContract,
         Self::WorkOrderContract,
         Self::ChangeOrder,
+        Self::Budget,
+        Self::JobCost,
+        Self::ErpTransaction,
         Self::LineItem,
         Self::Requisition,
         Self::RequisitionItem,
@@ -51,6 +57,9 @@ impl Kind {
             Self::PurchaseOrderContract => "purchase_order_contract",
             Self::WorkOrderContract => "work_order_contract",
             Self::ChangeOrder => "change_order",
+            Self::Budget => "budget",
+            Self::JobCost => "erp_job_cost",
+            Self::ErpTransaction => "erp_transaction",
             Self::LineItem => "line_item",
             Self::Requisition => "requisition",
             Self::RequisitionItem => "requisition_contract_item",
@@ -61,6 +70,11 @@ impl Kind {
 
     pub(crate) fn of_item_type(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.item_type() == name)
+    }
+
+    /// Whether external data knows it; the figures of a budget have calls of their own.
+    pub(crate) const fn has_external_data(self) -> bool {
+        !matches!(self, Self::JobCost | Self::ErpTransaction)
     }
 
     /// The webhook resource that tells of its changes; requisitions have none.
@@ -75,6 +89,9 @@ impl Kind {
             Self::WorkOrderContract => Some("Work Order Contracts"),
             Self::ContractPayment => Some("Contract Payments"),
             Self::ChangeOrder
+            | Self::Budget
+            | Self::JobCost
+            | Self::ErpTransaction
             | Self::LineItem
             | Self::Requisition
             | Self::RequisitionItem

@@ -17,6 +17,7 @@ use crate::{
 
 pub mod backup;
 pub mod connection;
+pub mod costs;
 pub mod demo;
 pub mod explain;
 pub mod settings;

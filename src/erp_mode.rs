@@ -6,7 +6,7 @@ use crate::{
     mirror::ListKind,
     tasks::{
         AnyTask,
-        imports::{lists::ListRefresh, payments::PaymentsImport},
+        imports::{job_costs::JobCostsImport, lists::ListRefresh, payments::PaymentsImport},
         queue::NewTask,
     },
 };
@@ -25,6 +25,8 @@ pub mod subjects {
     pub const STANDARD_COST_CODES: &str = "standard_cost_codes";
     /// Reading payments.
     pub const PAYMENTS: &str = "payments";
+    /// Reading job costs.
+    pub const JOB_COSTS: &str = "job_costs";
 }
 
 /// Smaller is earlier. What others refer to goes first; reading in bulk goes last, so that it holds up nobody.
@@ -68,6 +70,19 @@ pub fn scheduled_payments(watermark: Option<String>) -> NewTask {
         subject: subjects::PAYMENTS.to_owned(),
         label: "Payments from QuickBooks, by schedule".to_owned(),
         task: AnyTask::PaymentsImport(PaymentsImport::new(watermark)),
+        detail: None,
+        erp_request_id: None,
+        needs: Vec::new(),
+        priority: priorities::SCHEDULED,
+    }
+}
+
+/// Reads the job costs of all synced projects, by schedule.
+pub fn scheduled_job_costs() -> NewTask {
+    NewTask {
+        subject: subjects::JOB_COSTS.to_owned(),
+        label: "Job costs from QuickBooks, by schedule".to_owned(),
+        task: AnyTask::JobCostsImport(JobCostsImport::new(None)),
         detail: None,
         erp_request_id: None,
         needs: Vec::new(),

@@ -11,6 +11,7 @@ pub mod connections;
 pub mod database;
 pub mod erp_mode;
 pub mod health;
+pub mod job_costs;
 pub mod links;
 pub mod mirror;
 pub mod payments;

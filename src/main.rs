@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use plumbline::{
     clock::Clock,
-    commands::{self, backup, connection, demo, settings, task},
+    commands::{self, backup, connection, costs, demo, settings, task},
     config::{Serving, Storage},
 };
 
@@ -63,6 +63,8 @@ enum Command {
     /// Show and change a connection's settings.
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Show the job costs of synced projects, and the costs that cannot reach Procore.
+    Costs(costs::Costs),
     /// List, show and retry tasks.
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             Command::Connection(command) => command.run(&cli.storage).await,
             Command::Qwc(qwc) => qwc.run(&cli.storage).await,
             Command::Settings(command) => command.run(&cli.storage).await,
+            Command::Costs(costs) => costs.run(&cli.storage).await,
             Command::Task(command) => command.run(&cli.storage).await,
             Command::Unlink(unlink) => unlink.run(&cli.storage).await,
             Command::Explain(explain) => explain.run(),

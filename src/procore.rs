@@ -6,13 +6,14 @@
 //! Addresses stand in [`paths`] alone, because the ERP kit is not part of Procore's public reference and some of them
 //! are guesses (`facts/procore.md` §6, §8).
 
-pub mod budgets;
 pub mod client;
 pub mod cost_code_assignments;
 pub mod cost_types;
 pub mod deliver;
 pub mod erp_connection;
+pub mod erp_job_costs;
 pub mod erp_requests;
+pub mod erp_transactions;
 pub mod error;
 pub mod events;
 pub mod external_data;

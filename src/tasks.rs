@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     comparison::Compared,
     connections::{company_file::CompanyFile, settings::Settings},
+    job_costs::{JobCostsEffect, JobCostsWanted, KnownJobCosts},
     links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder},
     qbxml::{Access, Request, Response},
@@ -50,6 +51,8 @@ pub struct Wants {
     pub links_after: Option<(ItemType, i64)>,
     /// Records of lists that bear the same `ExternalGUID` as another.
     pub twins: bool,
+    /// What is known of job costs (`JobCostsImport` alone, of which a connection has one at a time).
+    pub job_costs: Option<JobCostsWanted>,
 }
 
 /// What the edge found for a task's [`Wants`], together with what every task may know.
@@ -73,6 +76,8 @@ pub struct Facts<'a> {
     pub page: &'a [KnownLink],
     /// The wanted twins.
     pub twins: &'a [Twin],
+    /// What is known of job costs.
+    pub job_costs: &'a KnownJobCosts,
 }
 
 /// Links that are looked up at once.
@@ -184,6 +189,8 @@ pub struct Effects {
     pub payments_watermark: Option<String>,
     /// A part of a comparison that has been done (`Reconcile` alone).
     pub compared: Option<Box<Compared>>,
+    /// What was read of job costs, in order.
+    pub job_costs: Vec<JobCostsEffect>,
 }
 
 impl Effects {
@@ -196,6 +203,7 @@ impl Effects {
         self.payments.extend(other.payments);
         self.writebacks.extend(other.writebacks);
         self.unreadable.extend(other.unreadable);
+        self.job_costs.extend(other.job_costs);
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
         self.compared = other.compared.or(self.compared.take());
     }

@@ -68,7 +68,7 @@ pub enum Writeback {
         /// The amounts.
         transactions: Vec<SyncedTransaction>,
     },
-    /// What the books hold of a project's budget.
+    /// What the books hold of a project's cost codes.
     JobCosts {
         /// The project.
         project_id: i64,
@@ -191,17 +191,35 @@ pub struct SyncedTransaction {
     pub origin_id: String,
 }
 
-/// What the books hold for a cost code.
+/// What the books hold for a cost code of a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobCostRow {
     /// `JobListID|ItemListID`.
     pub cost_code_origin_id: String,
-    /// The cost type's third-party id.
+    /// The cost type's third-party id; none stands for the one cost type of QuickBooks Desktop.
     pub line_item_type_origin_id: Option<String>,
-    /// What was estimated at first.
-    pub original_estimate: Money,
-    /// What was added and taken away since.
-    pub estimate_changes: Money,
+    /// What was read. Procore keeps what it is not told.
+    pub amounts: JobCostAmounts,
+}
+
+/// Amounts of a cost code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobCostAmounts {
+    /// What it is to cost.
+    Budget {
+        /// What was estimated at first.
+        original_estimate: Money,
+        /// What was added and taken away since.
+        estimate_changes: Money,
+    },
+    /// What it has cost.
+    Costs {
+        /// All costs so far.
+        to_date: Money,
+        /// Those of them that are bills of subcontractor invoices of Procore.
+        invoiced: Money,
+    },
 }
 
 /// A payment of one bill.

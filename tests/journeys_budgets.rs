@@ -92,8 +92,8 @@ async fn qbd_04_qbd_41_qbd_42_comp_47_a_budget_is_one_estimate_that_grows_and_it
     let stored = stage.record("budgets", id).await;
     assert_eq!(stored["origin_id"], first["id"]);
     assert_eq!(stored["frozen"], false, "freed by itself");
-    for (line, amount) in array(&stored, "lines").iter().zip(["1000.0", "2500.5"]) {
-        assert_eq!(line["estimate"], json!(amount));
+    for (line, amount) in array(&stored, "lines").iter().zip(["1000.00", "2500.50"]) {
+        assert_eq!(line["books"]["estimate"], json!(amount));
         assert_eq!(array(line, "transactions")[0]["synced"], true);
     }
 
@@ -111,10 +111,10 @@ async fn qbd_04_qbd_41_qbd_42_comp_47_a_budget_is_one_estimate_that_grows_and_it
     assert_eq!(stored["frozen"], false);
     let line = find(&stored, "lines", "cost_code_id", &json!(site.codes[0]));
     assert_eq!(
-        (&line["estimate"], &line["original_estimate"]),
+        (&line["books"]["estimate"], &line["books"]["original_estimate"]),
         (&json!("799.75"), &json!("1000.00"))
     );
-    assert_eq!(line["approved_estimate_changes"], "-200.25");
+    assert_eq!(line["books"]["approved_estimate_changes"], "-200.25");
 
     // Sent again with nothing new: nothing is written.
     stage.export("budget", &[id], json!({})).await;

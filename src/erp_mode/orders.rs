@@ -15,8 +15,8 @@ use crate::{
     tasks::{
         AnyTask,
         imports::{
-            jobs::JobsImport, payments::PaymentsImport, standard_cost_codes::StandardCostCodesImport,
-            vendors::VendorsImport,
+            job_costs::JobCostsImport, jobs::JobsImport, payments::PaymentsImport,
+            standard_cost_codes::StandardCostCodesImport, vendors::VendorsImport,
         },
         queue::NewTask,
     },
@@ -139,6 +139,12 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             "Payments from QuickBooks",
             AnyTask::PaymentsImport(PaymentsImport::new(known.payments_watermark.map(str::to_owned))),
             request_detail_id,
+        ),
+        ErpEvent::SyncSingleJob { job_list_id } => plan.import(
+            subjects::JOB_COSTS,
+            "Job costs of one project from QuickBooks",
+            AnyTask::JobCostsImport(JobCostsImport::new(Some(job_list_id))),
+            None,
         ),
         ErpEvent::CreateVendorInProcore(record) | ErpEvent::LinkVendor(record) => {
             plan.link(ItemType::Vendor, &record);

@@ -52,7 +52,7 @@ pub async fn list_read(
 /// What was read of the lists counts no more, and nothing may be written until all have been read again.
 pub async fn read_anew(db: &mut PgConnection, connection_id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update connections set mirror_ready = false where id = $1",
+        "update connections set mirror_ready = false, job_costs_watermark = null where id = $1",
         connection_id
     )
     .execute(&mut *db)

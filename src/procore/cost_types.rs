@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Its third-party id: no record of QuickBooks stands behind it.
-const ORIGIN_ID: &str = "quickbooks-desktop-other";
+pub(crate) const ORIGIN_ID: &str = "quickbooks-desktop-other";
 const NAME: &str = "Other";
 const CODE: &str = "O";
 

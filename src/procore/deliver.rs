@@ -11,9 +11,8 @@ use std::{
 };
 
 use super::{
-    budgets,
     client::ProcoreClient,
-    cost_code_assignments, cost_types,
+    cost_code_assignments, cost_types, erp_job_costs, erp_transactions,
     error::{ErrorKind, ProcoreError},
     external_data, invoice_payments,
     request_details::{self, Closing},
@@ -475,7 +474,7 @@ async fn budget(client: &ProcoreClient, writeback: &Writeback, sum: &mut Sum) {
             project_id,
             transactions,
         } => {
-            let synced = budgets::put_transactions(client, *project_id, transactions).await;
+            let synced = erp_transactions::put(client, *project_id, transactions).await;
             for (transaction, result) in transactions.iter().zip(synced.results) {
                 sum.add(&format!("budget transaction {}", transaction.procore_id), result);
             }
@@ -485,7 +484,7 @@ async fn budget(client: &ProcoreClient, writeback: &Writeback, sum: &mut Sum) {
             job_origin_id,
             rows,
         } => {
-            let synced = budgets::put_job_costs(client, *project_id, job_origin_id, rows).await;
+            let synced = erp_job_costs::put(client, *project_id, job_origin_id, rows).await;
             for (row, result) in rows.iter().zip(synced.results) {
                 sum.add(&format!("job cost {}", row.cost_code_origin_id), result);
             }

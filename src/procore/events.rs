@@ -113,8 +113,13 @@ pub enum ErpEvent {
     CreateJobInProcore(LinkedRecord),
     /// Read cost types. It carries no request detail.
     SyncStandardCategories,
+    /// Read the costs of a project's job. It carries no request detail.
+    SyncSingleJob {
+        /// The job's `ListID`.
+        job_list_id: String,
+    },
     /// Nothing is to be done and nobody waits: something was imported that this build does not offer, or Procore reminds
-    /// of job costs.
+    /// of a sub job.
     NothingToDo {
         /// The request's name.
         request_name: String,
@@ -256,6 +261,10 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         },
         "sync_metadata" => ErpEvent::SyncMetadata,
         "sync_standard_categories" => ErpEvent::SyncStandardCategories,
+        "sync_single_job" => ErpEvent::SyncSingleJob {
+            job_list_id: owned(data.field("id").optional_label()?)
+                .ok_or_else(|| data.field("id").error("is missing"))?,
+        },
         name => other(name, &payload),
     })
 }
@@ -592,6 +601,7 @@ mod tests {
                 "sync_contract_payments",
                 "sync_jobs",
                 "sync_metadata",
+                "sync_single_job",
                 "sync_standard_categories",
                 "sync_standard_cost_codes",
                 "sync_vendors",

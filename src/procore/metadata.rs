@@ -88,7 +88,7 @@ pub fn document(contents: &Contents) -> Value {
             "standard_categories": disabled(),
             "sub_jobs": disabled(),
             "budgets": budgets(),
-            "job_costs": disabled(),
+            "job_costs": job_costs(),
             "job_cost_transactions": disabled(),
             "commitment_change_orders": change_orders(),
             "commitment_change_order_items": commitment_items(),
@@ -243,6 +243,21 @@ fn budgets() -> Value {
                 "Caution: once this budget has been exported it cannot be imported any more. Do not delete its estimate in \
                  QuickBooks."},
             "fields": {"code": off()},
+        }},
+    })
+}
+
+/// The columns are the amounts we tell ([`super::erp_job_costs`]).
+fn job_costs() -> Value {
+    json!({
+        "enabled": true,
+        "configs": {"export": off(), "import": on()},
+        "tab": {"enabled": true, "columns": {
+            "original_estimate": on(),
+            "approved_estimate_changes": on(),
+            "estimate": on(),
+            "commitment_invoiced": on(),
+            "job_to_date_cost": on(),
         }},
     })
 }
@@ -442,6 +457,7 @@ mod tests {
                 "commitment_items",
                 "commitments",
                 "contract_payments",
+                "job_costs",
                 "jobs",
                 "requisitions",
                 "standard_cost_codes",

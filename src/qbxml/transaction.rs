@@ -230,6 +230,8 @@ mod tests {
         let queries: Vec<Request> = queries
             .into_iter()
             .chain(crate::qbxml::identity::every_query())
+            .chain(crate::qbxml::cost_transaction::every_query())
+            .chain([crate::qbxml::job_report::query("80000001-1770000000")])
             .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);

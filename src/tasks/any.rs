@@ -93,6 +93,8 @@ any_task! {
     Unlink(unlink::Unlink) = "unlink",
     /// A change order unlinked, once its lines are gone from QuickBooks.
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
+    /// Job costs → the budget's ERP columns.
+    JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
     /// Links compared with QuickBooks.
     Reconcile(reconcile::Reconcile) = "reconcile",
 }

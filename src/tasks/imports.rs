@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(in crate::tasks) mod fixture;
+pub mod job_costs;
 pub mod jobs;
 pub mod lists;
 pub mod payments;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{LINKS_PAGE, MOST_TWINS, Wants};
 use crate::{
+    job_costs::{self, KnownJobCosts},
     links::{self, ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder, name_key},
     payments::{self, KnownPayment},
@@ -25,6 +26,8 @@ pub struct Found {
     pub page: Vec<KnownLink>,
     /// Wanted twins.
     pub twins: Vec<Twin>,
+    /// What is known of job costs.
+    pub job_costs: KnownJobCosts,
 }
 
 /// A row of `links`.
@@ -67,6 +70,7 @@ pub async fn look_up(
         all.payments.append(&mut wants.payments);
         all.links_after = wants.links_after.or(all.links_after);
         all.twins |= wants.twins;
+        all.job_costs = wants.job_costs.or(all.job_costs);
     }
     let mut found = Found {
         payments: payments::store::of_payments(db, connection_id, &all.payments).await?,
@@ -80,6 +84,9 @@ pub async fn look_up(
     if all.twins {
         let limit = i64::try_from(MOST_TWINS).unwrap_or(i64::MAX);
         found.twins = links::store::twins(db, connection_id, limit).await?;
+    }
+    if let Some(wanted) = &all.job_costs {
+        found.job_costs = job_costs::store::known(db, connection_id, wanted).await?;
     }
     let nothing_else = all.names.is_empty()
         && all.item_names.is_empty()

@@ -195,6 +195,7 @@ pub async fn of_task(
             payments: &found.payments,
             page: &found.page,
             twins: &found.twins,
+            job_costs: &found.job_costs,
         };
         match follow(&task, &facts) {
             Ok(mut preview) => {

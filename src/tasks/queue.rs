@@ -14,7 +14,14 @@ use super::{
     traces::{self, Traces},
 };
 use crate::writebacks::{DetailRef, Writeback};
-use crate::{comparison, connections::store::AFTERMATH, links, mirror, payments, qbxml::Access, writebacks};
+use crate::{
+    comparison,
+    connections::store::AFTERMATH,
+    job_costs::{self, JobCostsEffect},
+    links, mirror, payments,
+    qbxml::Access,
+    writebacks,
+};
 
 /// Priority of what others wait for (lists); smaller is earlier.
 pub const FIRST: i16 = 10;
@@ -487,6 +494,8 @@ pub struct Settled {
     pub owes_procore: bool,
     /// Why writing has been paused, if it has.
     pub paused: Option<String>,
+    /// Projects whose job costs differ from QuickBooks' own report.
+    pub job_cost_differences: u64,
 }
 
 /// One row of the batch update.
@@ -629,6 +638,18 @@ pub async fn settle(
         if let Some(compared) = done.compared {
             comparison::store::note(db, connection_id, id, now, &compared).await?;
             settled.paused = compared.pause.or_else(|| settled.paused.take());
+        }
+        for effect in &done.job_costs {
+            job_costs::store::apply(db, connection_id, now, effect).await?;
+            if let JobCostsEffect::Checked {
+                job_list_id,
+                difference: Some(difference),
+                ..
+            } = effect
+            {
+                tracing::warn!(connection = %connection_id, job = job_list_id, difference, "job costs differ from QuickBooks' own report");
+                settled.job_cost_differences += 1;
+            }
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

@@ -194,10 +194,7 @@ impl Machine for Unlink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        connections::{company_file::CompanyFile, settings::Settings},
-        links::Link,
-    };
+    use crate::{links::Link, tasks::imports::fixture::World};
 
     const COMMITMENT: i64 = 41;
 
@@ -218,23 +215,12 @@ mod tests {
         ]
     }
 
-    fn facts<'a>(links: &'a [Link], settings: &'a Settings, company: &'a CompanyFile) -> Facts<'a> {
-        Facts {
-            settings,
-            company,
-            session: uuid::Uuid::nil(),
-            names: &[],
-            items: &[],
-            links,
-            payments: &[],
-            page: &[],
-            twins: &[],
-        }
-    }
-
     fn run(unlink: &Unlink, links: &[Link], answers: &[Response]) -> Outcome {
-        let (settings, company) = (Settings::default(), CompanyFile::default());
-        let facts = facts(links, &settings, &company);
+        let world = World {
+            links: links.to_vec(),
+            ..World::default()
+        };
+        let facts = world.facts();
         let asking = match unlink.step(&facts) {
             Step::Finished(outcome) => return outcome,
             Step::Advance(next, effects) => {

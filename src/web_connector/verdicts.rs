@@ -82,6 +82,7 @@ impl WebConnector {
                 payments: &found.payments,
                 page: &found.page,
                 twins: &found.twins,
+                job_costs: &found.job_costs,
             };
             answers::judge(tasks, &counts, &tag, &answer, &facts)
         })
@@ -157,6 +158,7 @@ pub(super) fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
         payments: &found.payments,
         page: &found.page,
         twins: &found.twins,
+        job_costs: &found.job_costs,
     }
 }
 
@@ -164,6 +166,9 @@ fn note(session: &mut Session, settled: queue::Settled) {
     session.work_done = session.work_done.saturating_add(settled.ended);
     if settled.ended > 0 {
         metrics::counter!("plumbline_tasks_ended_total").increment(u64::try_from(settled.ended).unwrap_or(0));
+    }
+    if settled.job_cost_differences > 0 {
+        metrics::counter!("plumbline_job_cost_differences_total").increment(settled.job_cost_differences);
     }
     for (kind, code) in &settled.failures {
         metrics::counter!("plumbline_task_failures_total", "kind" => kind.clone(), "code" => *code)

@@ -403,6 +403,7 @@ fn reference_payloads_are_planned_where_present() {
         "sync_vendors",
         "sync_jobs",
         "sync_contract_payments",
+        "sync_single_job",
     ] {
         assert_eq!(tasks.remove(name), Some(1), "{name}");
     }

@@ -100,7 +100,10 @@ pub const EVENTS: [EventKind; 51] = [
         "The link of the project is forgotten. What was exported for it is recognised when it is exported again.",
     ),
     handled("sync_jobs", "Jobs are read and staged."),
-    nothing("sync_single_job", "Job costs are not sent yet."),
+    handled(
+        "sync_single_job",
+        "The costs of the project's job are read, compared with QuickBooks' own report, and sent to the budget.",
+    ),
     refused(
         "create_sub_job",
         "Sub jobs are not exported to QuickBooks. Code the budget line to the project itself.",

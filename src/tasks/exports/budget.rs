@@ -23,7 +23,7 @@ use crate::{
         same_guid, text,
     },
     tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
-    writebacks::{JobCostRow, SyncedTransaction, Writeback},
+    writebacks::{JobCostAmounts, JobCostRow, SyncedTransaction, Writeback},
 };
 
 const RET: &str = "EstimateRet";
@@ -557,8 +557,10 @@ impl BudgetExport {
             rows.push(JobCostRow {
                 cost_code_origin_id: origin,
                 line_item_type_origin_id: line.line_item_type_origin_id.clone(),
-                original_estimate,
-                estimate_changes,
+                amounts: JobCostAmounts::Budget {
+                    original_estimate,
+                    estimate_changes,
+                },
             });
         }
         let effects = Effects {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     connections::{company_file::CompanyFile, settings::Settings},
+    job_costs::KnownJobCosts,
     links::{ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{ListKind, MirrorRecord, NameHolder, name_key},
     payments::KnownPayment,
@@ -23,6 +24,7 @@ pub(in crate::tasks) struct World {
     pub(in crate::tasks) payments: Vec<KnownPayment>,
     pub(in crate::tasks) page: Vec<KnownLink>,
     pub(in crate::tasks) twins: Vec<Twin>,
+    pub(in crate::tasks) job_costs: KnownJobCosts,
 }
 
 impl World {
@@ -37,6 +39,7 @@ impl World {
             payments: &self.payments,
             page: &self.page,
             twins: &self.twins,
+            job_costs: &self.job_costs,
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Page {
 #[derive(Debug)]
 pub(super) enum Taken {
     /// A page, perhaps an empty one.
-    Page(Page),
+    Page(Box<Page>),
     /// The same again after a while.
     Later(String),
     /// It makes no sense to go on.
@@ -149,11 +149,11 @@ impl ListRefresh {
                 ));
                 let mut effects = Effects::default();
                 self.complete(kind, &mut effects);
-                Taken::Page(Page {
+                Taken::Page(Box::new(Page {
                     kind,
                     records: Vec::new(),
                     effects,
-                })
+                }))
             }
             _ => {
                 let words = format!(
@@ -168,11 +168,11 @@ impl ListRefresh {
                 });
                 failure.messages.push(words);
                 self.next();
-                Taken::Page(Page {
+                Taken::Page(Box::new(Page {
                     kind,
                     records: Vec::new(),
                     effects: Effects::default(),
-                })
+                }))
             }
         }
     }
@@ -205,11 +205,11 @@ impl ListRefresh {
             if let Taken::Failed(failure) = self.restart(kind, &response.status) {
                 return Taken::Failed(failure);
             }
-            return Taken::Page(Page {
+            return Taken::Page(Box::new(Page {
                 kind,
                 records: read,
                 effects,
-            });
+            }));
         }
         match &response.iterator {
             Some(iterator) if iterator.remaining > 0 => {
@@ -229,11 +229,11 @@ impl ListRefresh {
             }
             _ => self.complete(kind, &mut effects),
         }
-        Taken::Page(Page {
+        Taken::Page(Box::new(Page {
             kind,
             records: read,
             effects,
-        })
+        }))
     }
 
     /// The iterator is dead: from the start again. What was read of it before holds already.
@@ -251,11 +251,11 @@ impl ListRefresh {
                 status_code: Some(status.code),
             });
         }
-        Taken::Page(Page {
+        Taken::Page(Box::new(Page {
             kind,
             records: Vec::new(),
             effects: Effects::default(),
-        })
+        }))
     }
 
     fn complete(&mut self, kind: ListKind, effects: &mut Effects) {

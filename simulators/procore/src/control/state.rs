@@ -114,6 +114,11 @@ pub(crate) async fn company(Path(id): Path<i64>, call: Call) -> Result<Json<Valu
         "cost_codes": dumps(&world, id, Kind::CostCode),
         "line_item_types": dumps(&world, id, Kind::LineItemType),
         "cost_code_line_item_types": assignments.collect::<Vec<_>>(),
+        "erp_job_costs": company
+            .job_costs
+            .iter()
+            .map(|(key, amounts)| crate::erp::job_costs::draw(*key, amounts))
+            .collect::<Vec<_>>(),
         "commitments": commitments(&world, id),
         "budgets": world
             .records(id, Kind::Budget)

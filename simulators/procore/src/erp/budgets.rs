@@ -35,6 +35,7 @@ pub(crate) fn dump(world: &World, company: i64, budget: &Record) -> Value {
         .map(|line| {
             let mut body = line.dump();
             body["amount"] = json!(money::plain(amount(world, company, line.id)));
+            body["books"] = json!(books(world, company, line));
             body["transactions"] = world
                 .parts(company, Kind::ErpTransaction, line.id)
                 .map(Record::dump)
@@ -136,68 +137,16 @@ pub(crate) async fn sync_transactions(call: Call) -> Result<Json<Value>, ApiErro
     Ok(Json(json!({"entities": entities, "errors": errors})))
 }
 
-/// `PATCH /rest/v1.0/erp_job_costs/sync`. Always 200; what cannot be written is an item error. A budget whose lines all come
-/// to what the books hold is free again.
-pub(crate) async fn sync_job_costs(call: Call) -> Result<Json<Value>, ApiError> {
-    let updates = call.updates()?;
-    let job = call
-        .body
-        .get("job_origin_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let mut world = call.sim.world();
-    enabled(&world, &call)?;
-    let company = call.company();
-    let project = world
-        .by_origin(company, Kind::Project, &job)
-        .ok_or_else(|| ApiError::invalid("job_origin_id", "does not exist"))?;
-    let (mut entities, mut errors) = (Vec::new(), Vec::new());
-    for update in updates {
-        let field = |name: &str| update.get(name).and_then(int_of);
-        let line = world
-            .records(company, Kind::JobCost)
-            .find(|line| {
-                line.project_id == Some(project)
-                    && line.number("cost_code_id") == field("cost_code_id")
-                    && line.number("line_item_type_id") == field("line_item_type_id")
-            })
-            .map(|line| line.id);
-        let estimate = update.get("estimate").and_then(money::parse);
-        match (line, estimate) {
-            (Some(id), Some(estimate)) => {
-                let fields = json!({"estimate": money::plain(estimate),
-                    "original_estimate": update.get("original_estimate"),
-                    "approved_estimate_changes": update.get("approved_estimate_changes")});
-                world.update(company, Kind::JobCost, id, None, |record| {
-                    record.fields.extend(into_map(fields));
-                });
-                entities.push(json!({"id": id}));
-            }
-            (None, _) => errors.push(item_error(
-                update,
-                &FieldErrors::one("cost_code_id", "Entity with this ID not found"),
-            )),
-            (_, None) => errors.push(item_error(
-                update,
-                &FieldErrors::one("estimate", "is not a number"),
-            )),
-        }
-    }
-    free(&mut world, company, project);
-    Ok(Json(json!({"entities": entities, "errors": errors})))
-}
-
-fn free(world: &mut World, company: i64, project: i64) {
+/// Frees the project's budgets whose lines all come to what the books hold.
+pub(crate) fn free(world: &mut World, company: i64, project: i64) {
     let mut agrees: HashMap<i64, bool> = HashMap::new();
     for line in world.records(company, Kind::JobCost) {
         let (Some(budget), true) = (line.holder_id, line.project_id == Some(project)) else {
             continue;
         };
-        let held = line
-            .get("estimate")
-            .as_str()
-            .and_then(|text| text.parse::<Decimal>().ok());
+        let held = books(world, company, line)
+            .and_then(|books| books.get("estimate"))
+            .and_then(money::parse);
         let same = held == Some(amount(world, company, line.id));
         *agrees.entry(budget).or_insert(true) &= same;
     }
@@ -206,4 +155,14 @@ fn free(world: &mut World, company: i64, project: i64) {
             record.fields.extend(into_map(json!({"frozen": false})));
         });
     }
+}
+
+/// What the books hold of a budget line, as it was told.
+fn books<'a>(world: &'a World, company: i64, line: &Record) -> Option<&'a Map<String, Value>> {
+    let key = (
+        line.project_id?,
+        line.number("cost_code_id")?,
+        line.number("line_item_type_id")?,
+    );
+    world.companies.get(&company)?.job_costs.get(&key)
 }

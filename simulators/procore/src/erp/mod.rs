@@ -6,6 +6,7 @@ pub(crate) mod connections;
 pub(crate) mod events;
 pub(crate) mod external_data;
 pub(crate) mod invoice_payments;
+pub(crate) mod job_costs;
 pub(crate) mod request_details;
 pub(crate) mod requests;
 pub(crate) mod staged_records;
@@ -32,7 +33,6 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             "/rest/v1.0/erp_transactions/sync",
             patch(budgets::sync_transactions),
         )
-        .route("/rest/v1.0/erp_job_costs/sync", patch(budgets::sync_job_costs))
         .route(&format!("{company}/erp_requests"), get(requests::list))
         .route(&format!("{company}/erp_requests/{{id}}"), get(requests::show))
         .route(
@@ -67,6 +67,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             &format!("{company}/invoice_payments/sync"),
             patch(invoice_payments::sync),
         )
+        .route("/rest/v1.0/erp_job_costs/sync", patch(job_costs::sync))
         .route(
             "/rest/v1.0/cost_code_line_item_types/sync",
             patch(assignments::sync),

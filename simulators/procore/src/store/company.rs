@@ -28,6 +28,8 @@ pub(crate) struct Company {
     pub(crate) external_writes: u64,
     /// Cost code and cost type assignments reported as synced.
     pub(crate) assignments: BTreeMap<(i64, i64), bool>,
+    /// ERP job costs by project, cost code and cost type.
+    pub(crate) job_costs: BTreeMap<(i64, i64, i64), serde_json::Map<String, serde_json::Value>>,
     pub(crate) violations: Vec<Violation>,
     /// Projects the service account may not see.
     pub(crate) forbidden_projects: Vec<i64>,

@@ -215,16 +215,23 @@ impl CompanyFile {
         for transaction in self.transactions.values() {
             let payable = transaction.fields.reference("APAccountRef");
             match transaction.kind {
-                TxnKind::Bill | TxnKind::VendorCredit => {
-                    let sign = if transaction.kind == TxnKind::Bill {
-                        Decimal::ONE
-                    } else {
-                        -Decimal::ONE
-                    };
+                TxnKind::Bill
+                | TxnKind::VendorCredit
+                | TxnKind::Check
+                | TxnKind::CreditCardCharge
+                | TxnKind::CreditCardCredit
+                | TxnKind::ItemReceipt => {
+                    let credit = matches!(
+                        transaction.kind,
+                        TxnKind::VendorCredit | TxnKind::CreditCardCredit
+                    );
+                    let sign = if credit { -Decimal::ONE } else { Decimal::ONE };
                     for line in &transaction.lines {
                         post(self.line_account(line), sign * line.amount());
                     }
-                    post(payable, -sign * transaction.total());
+                    // Bank and card transactions name their account in the header.
+                    let against = transaction.fields.reference("AccountRef").or(payable);
+                    post(against, -sign * transaction.total());
                 }
                 TxnKind::BillPaymentCheck | TxnKind::BillPaymentCreditCard => {
                     let bank = transaction
@@ -238,6 +245,15 @@ impl CompanyFile {
                         post(applied.discount_account, -applied.discount);
                     }
                     post(payable, transaction.amount + discounts);
+                }
+                TxnKind::JournalEntry => {
+                    for line in &transaction.lines {
+                        let debit = line.kind == crate::company_file::transactions::LineKind::JournalDebit;
+                        post(
+                            self.line_account(line),
+                            if debit { line.amount() } else { -line.amount() },
+                        );
+                    }
                 }
                 TxnKind::PurchaseOrder | TxnKind::Estimate => {}
             }

@@ -158,7 +158,13 @@ pub(crate) fn transaction(file: &CompanyFile, settings: &Settings, transaction: 
                 json!(money(file.open_amount(transaction))),
             );
         }
-        TxnKind::PurchaseOrder | TxnKind::Estimate => {
+        TxnKind::PurchaseOrder
+        | TxnKind::Estimate
+        | TxnKind::Check
+        | TxnKind::CreditCardCharge
+        | TxnKind::CreditCardCredit
+        | TxnKind::ItemReceipt
+        | TxnKind::JournalEntry => {
             out.insert("total_amount".to_owned(), json!(total));
             if transaction.kind == TxnKind::PurchaseOrder {
                 out.insert(

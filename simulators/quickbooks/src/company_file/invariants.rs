@@ -90,6 +90,10 @@ pub(crate) fn broken(file: &CompanyFile) -> Vec<String> {
             payable += rest;
             *open.entry(transaction.entity().unwrap_or_default()).or_default() += rest;
         }
+        // Goods received and not billed are owed, to no bill yet.
+        if transaction.kind == TxnKind::ItemReceipt {
+            payable += transaction.total();
+        }
         if transaction.kind == TxnKind::VendorCredit {
             payable -= file.open_amount(transaction);
             *open.entry(transaction.entity().unwrap_or_default()).or_default() -=

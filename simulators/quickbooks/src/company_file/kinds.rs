@@ -134,15 +134,25 @@ pub(crate) enum TxnKind {
     Estimate,
     BillPaymentCheck,
     BillPaymentCreditCard,
+    Check,
+    CreditCardCharge,
+    CreditCardCredit,
+    ItemReceipt,
+    JournalEntry,
 }
 
-pub(crate) const TXN_KINDS: [TxnKind; 6] = [
+pub(crate) const TXN_KINDS: [TxnKind; 11] = [
     TxnKind::PurchaseOrder,
     TxnKind::Bill,
     TxnKind::VendorCredit,
     TxnKind::Estimate,
     TxnKind::BillPaymentCheck,
     TxnKind::BillPaymentCreditCard,
+    TxnKind::Check,
+    TxnKind::CreditCardCharge,
+    TxnKind::CreditCardCredit,
+    TxnKind::ItemReceipt,
+    TxnKind::JournalEntry,
 ];
 
 impl TxnKind {
@@ -155,6 +165,11 @@ impl TxnKind {
             Self::Estimate => "Estimate",
             Self::BillPaymentCheck => "BillPaymentCheck",
             Self::BillPaymentCreditCard => "BillPaymentCreditCard",
+            Self::Check => "Check",
+            Self::CreditCardCharge => "CreditCardCharge",
+            Self::CreditCardCredit => "CreditCardCredit",
+            Self::ItemReceipt => "ItemReceipt",
+            Self::JournalEntry => "JournalEntry",
         }
     }
 
@@ -171,6 +186,11 @@ impl TxnKind {
             Self::Estimate => "estimates",
             Self::BillPaymentCheck => "bill_payment_checks",
             Self::BillPaymentCreditCard => "bill_payment_credit_cards",
+            Self::Check => "checks",
+            Self::CreditCardCharge => "credit_card_charges",
+            Self::CreditCardCredit => "credit_card_credits",
+            Self::ItemReceipt => "item_receipts",
+            Self::JournalEntry => "journal_entries",
         }
     }
 
@@ -178,7 +198,11 @@ impl TxnKind {
     pub(crate) fn entity_field(self) -> &'static str {
         match self {
             Self::Estimate => "CustomerRef",
-            Self::BillPaymentCheck | Self::BillPaymentCreditCard => "PayeeEntityRef",
+            Self::BillPaymentCheck
+            | Self::BillPaymentCreditCard
+            | Self::Check
+            | Self::CreditCardCharge
+            | Self::CreditCardCredit => "PayeeEntityRef",
             _ => "VendorRef",
         }
     }

@@ -262,6 +262,8 @@ fn line_kind(name: &str) -> Option<LineKind> {
         "ItemLineRet" => Some(LineKind::Item),
         "PurchaseOrderLineRet" => Some(LineKind::PurchaseOrder),
         "EstimateLineRet" => Some(LineKind::Estimate),
+        "JournalDebitLine" => Some(LineKind::JournalDebit),
+        "JournalCreditLine" => Some(LineKind::JournalCredit),
         _ => None,
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum LineKind {
     Item,
     PurchaseOrder,
     Estimate,
+    JournalDebit,
+    JournalCredit,
 }
 
 impl LineKind {
@@ -102,7 +104,12 @@ impl Transaction {
         if self.kind.is_payment() {
             self.amount
         } else {
-            self.lines.iter().map(Line::amount).sum()
+            // A journal entry is as large as its debits.
+            self.lines
+                .iter()
+                .filter(|line| line.kind != LineKind::JournalCredit)
+                .map(Line::amount)
+                .sum()
         }
     }
 

@@ -75,6 +75,10 @@ fn find<'a>(object: &'a Map<String, Json>, element: &Element) -> Option<(&'a Str
             names.push(format!("{short}s"));
         }
     }
+    // Lines of a journal entry have no suffix.
+    if name.starts_with("journal_") {
+        names.push(format!("{name}s"));
+    }
     object.iter().find(|(key, _)| names.contains(key))
 }
 

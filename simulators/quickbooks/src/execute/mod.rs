@@ -8,6 +8,7 @@ mod lists;
 mod payments;
 mod queries;
 mod references;
+mod reports;
 mod transaction_lines;
 mod transactions;
 
@@ -72,6 +73,7 @@ pub(crate) fn run(
                 .collect();
             return queries::lists(qb, iterators, request, &kinds);
         }
+        "JobReportQuery" => return reports::job(qb, request),
         "BillToPayQuery" => return payments::bills_to_pay(qb, request),
         _ => {}
     }

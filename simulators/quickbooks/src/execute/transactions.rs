@@ -21,7 +21,7 @@ use crate::{
     quickbooks::QuickBooks,
 };
 
-const SKIPPED: [&str; 20] = [
+const SKIPPED: [&str; 22] = [
     "TxnID",
     "EditSequence",
     "ExternalGUID",
@@ -42,6 +42,8 @@ const SKIPPED: [&str; 20] = [
     "PurchaseOrderLineGroupMod",
     "EstimateLineMod",
     "CreateChangeOrder",
+    "JournalDebitLine",
+    "JournalCreditLine",
 ];
 
 /// What fields of a header a Mod may not clear.
@@ -55,6 +57,11 @@ const FIXED: [&str; 6] = [
 ];
 
 fn line_kind(name: &str) -> Option<LineKind> {
+    match name {
+        "JournalDebitLine" => return Some(LineKind::JournalDebit),
+        "JournalCreditLine" => return Some(LineKind::JournalCredit),
+        _ => {}
+    }
     match name.strip_suffix("Add").or_else(|| name.strip_suffix("Mod"))? {
         "ExpenseLine" => Some(LineKind::Expense),
         "ItemLine" => Some(LineKind::Item),
@@ -67,7 +74,7 @@ fn line_kind(name: &str) -> Option<LineKind> {
 /// 3250 when the feature of that transaction is off.
 pub(crate) fn feature(qb: &QuickBooks, kind: TxnKind) -> Result<(), Status> {
     let on = match kind {
-        TxnKind::PurchaseOrder => qb.settings.features.inventory,
+        TxnKind::PurchaseOrder | TxnKind::ItemReceipt => qb.settings.features.inventory,
         TxnKind::Estimate => qb.settings.features.estimates,
         _ => true,
     };
@@ -129,7 +136,7 @@ pub(crate) fn today(qb: &QuickBooks) -> String {
 fn defaults(qb: &QuickBooks, kind: TxnKind, fields: &mut Fields) {
     fields.set_default("TxnDate", &today(qb));
     match kind {
-        TxnKind::Bill | TxnKind::VendorCredit => {
+        TxnKind::Bill | TxnKind::VendorCredit | TxnKind::ItemReceipt => {
             if fields.get("APAccountRef").is_none()
                 && let Some(account) = qb.file.account_of_type("AccountsPayable")
             {
@@ -177,8 +184,24 @@ fn check_whole(qb: &QuickBooks, transaction: &Transaction) -> Result<(), Status>
     {
         return Err(Status::not_saved(what, "Transaction amount must be positive."));
     }
+    if transaction.kind == TxnKind::JournalEntry {
+        let credits: Decimal = transaction
+            .lines
+            .iter()
+            .filter(|line| line.kind == LineKind::JournalCredit)
+            .map(Line::amount)
+            .sum();
+        if credits != transaction.total() {
+            return Err(Status::not_saved(what, "Transaction is not in balance."));
+        }
+        return Ok(());
+    }
+    let optional = matches!(
+        transaction.kind,
+        TxnKind::PurchaseOrder | TxnKind::Check | TxnKind::CreditCardCharge | TxnKind::CreditCardCredit
+    );
     let needed = transaction.kind.entity_field();
-    if transaction.kind != TxnKind::PurchaseOrder && transaction.fields.get(needed).is_none() {
+    if !optional && transaction.fields.get(needed).is_none() {
         return Err(Status::missing(needed));
     }
     Ok(())

@@ -10,6 +10,8 @@ pub(crate) struct Out {
     pub(crate) name: &'static str,
     pub(crate) text: String,
     pub(crate) children: Vec<Out>,
+    /// Reports alone have attributes.
+    pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
 impl Out {
@@ -17,21 +19,26 @@ impl Out {
         Self {
             name,
             text: text.into(),
-            children: Vec::new(),
+            ..Self::default()
         }
     }
 
     pub(crate) fn group(name: &'static str, children: Vec<Self>) -> Self {
         Self {
             name,
-            text: String::new(),
             children,
+            ..Self::default()
         }
     }
 
     fn write(&self, out: &mut String) {
         out.push('<');
         out.push_str(self.name);
+        for (name, value) in &self.attributes {
+            let _ = write!(out, " {name}=\"");
+            escape(value, out);
+            out.push('"');
+        }
         if self.children.is_empty() && self.text.is_empty() {
             out.push_str(" />\n");
             return;

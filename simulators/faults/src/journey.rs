@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     remote::{array, ids, text},
+    rules::BY_HAND,
     world::{Rest, World},
 };
 
@@ -29,11 +30,19 @@ pub(crate) enum Journey {
     Payment,
     /// QuickBooks' vendors are read in small pages and offered in Procore.
     Lists,
+    /// A change order goes onto a purchase order to which the bookkeeper has added a line.
+    ChangeOrder,
+    /// A budget becomes an estimate.
+    Budget,
+    /// The budget changes, and so does the estimate.
+    BudgetChange,
+    /// What the bookkeeper entered for the job comes to Procore.
+    JobCosts,
 }
 
 impl Journey {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Vendor,
         Self::CostCodes,
         Self::Job,
@@ -41,6 +50,10 @@ impl Journey {
         Self::Invoice,
         Self::Payment,
         Self::Lists,
+        Self::ChangeOrder,
+        Self::Budget,
+        Self::BudgetChange,
+        Self::JobCosts,
     ];
 
     /// The name on the command line.
@@ -53,6 +66,10 @@ impl Journey {
             Self::Invoice => "invoice",
             Self::Payment => "payment",
             Self::Lists => "lists",
+            Self::ChangeOrder => "change-order",
+            Self::Budget => "budget",
+            Self::BudgetChange => "budget-change",
+            Self::JobCosts => "job-costs",
         }
     }
 
@@ -61,9 +78,13 @@ impl Journey {
         match self {
             Self::Vendor | Self::CostCodes | Self::Lists => &[],
             Self::Job => &[Self::CostCodes],
+            Self::Budget => &[Self::CostCodes, Self::Job],
+            Self::BudgetChange => &[Self::CostCodes, Self::Job, Self::Budget],
             Self::Commitment => &[Self::Vendor, Self::CostCodes, Self::Job],
-            Self::Invoice => &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment],
-            Self::Payment => &[
+            Self::ChangeOrder | Self::Invoice => {
+                &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment]
+            }
+            Self::Payment | Self::JobCosts => &[
                 Self::Vendor,
                 Self::CostCodes,
                 Self::Job,
@@ -84,6 +105,9 @@ impl Journey {
         match self {
             Self::Payment => world.payments_are_read().await?,
             Self::Lists => world.set("page_size=2").await?,
+            // Standing first: they are read when the order is planned, and what changes it must survive.
+            Self::ChangeOrder => stage.bookkeeper_adds_a_line().await?,
+            Self::JobCosts => stage.bookkeeper_enters_costs().await?,
             _ => {}
         }
         world.director.arm();
@@ -100,6 +124,7 @@ struct Stage<'a> {
     project_codes: Vec<i64>,
     commitments: Vec<i64>,
     lines: Vec<Vec<i64>>,
+    budget: i64,
 }
 
 impl<'a> Stage<'a> {
@@ -112,6 +137,7 @@ impl<'a> Stage<'a> {
             project_codes: Vec::new(),
             commitments: Vec::new(),
             lines: Vec::new(),
+            budget: 0,
         }
     }
 
@@ -125,6 +151,10 @@ impl<'a> Stage<'a> {
             Journey::Invoice => self.invoice(whole).await,
             Journey::Payment => self.payment().await,
             Journey::Lists => self.lists().await,
+            Journey::ChangeOrder => self.change_order().await,
+            Journey::Budget => self.budget(whole).await,
+            Journey::BudgetChange => self.budget_change().await,
+            Journey::JobCosts => self.job_costs().await,
         }
     }
 
@@ -296,6 +326,112 @@ impl<'a> Stage<'a> {
         self.make("/refresh", json!({"what": "vendors"})).await?;
         self.world.rests().await
     }
+
+    async fn bookkeeper_adds_a_line(&self) -> anyhow::Result<()> {
+        let file = self.world.file().await?;
+        let order = array(&file["transactions"], "purchase_orders")
+            .iter()
+            .find(|order| array(order, "lines").len() == 2)
+            .context("no purchase order with two lines")?;
+        let mut lines: Vec<Value> = array(order, "lines")
+            .iter()
+            .map(|line| json!({"txn_line_id": line["txn_line_id"]}))
+            .collect();
+        lines.push(json!({"txn_line_id": "-1", "item": array(order, "lines")[0]["item_id"], "desc": BY_HAND, "amount": "0.29"}));
+        let path = format!("/control/records/{}", text(order, "id"));
+        self.world
+            .quickbooks
+            .patch(&path, &json!({"lines": lines}))
+            .await?;
+        Ok(())
+    }
+
+    async fn change_order(&mut self) -> anyhow::Result<Rest> {
+        let order = json!({"commitment_id": self.commitments[0], "title": "More", "lines": [
+            {"commitment_line_id": self.lines[0][0], "amount": "1000.29", "description": "Deeper"},
+            {"commitment_line_id": self.lines[0][1], "amount": "-4.35", "description": "Left out"}]});
+        let made = self.made("/change-orders", order).await?;
+        self.export("change_order", &made, json!({})).await?;
+        self.press_twice("change_order", made[0]).await?;
+        self.world.rests().await
+    }
+
+    async fn budget(&mut self, whole: bool) -> anyhow::Result<Rest> {
+        let lines: Vec<Value> = self
+            .project_codes
+            .iter()
+            .zip(["1150000.29", "4.35", "700.84"])
+            .map(|(code, amount)| json!({"cost_code_id": code, "amount": amount}))
+            .collect();
+        let body = json!({"project_id": self.project, "lines": lines});
+        self.budget = *self.made("/budgets", body).await?.first().context("no budget")?;
+        self.export("budget", &[self.budget], json!({})).await?;
+        if whole {
+            self.press_twice("budget", self.budget).await?;
+        }
+        self.world.rests().await
+    }
+
+    async fn budget_change(&mut self) -> anyhow::Result<Rest> {
+        for (code, amount) in [(0, "-150000.30"), (1, "0.29")] {
+            let change =
+                json!({"cost_code_id": self.project_codes[code], "amount": amount, "notes": "Owner's wish"});
+            self.make(&format!("/budgets/{}/changes", self.budget), change)
+                .await?;
+        }
+        self.export("budget", &[self.budget], json!({})).await?;
+        self.press_twice("budget", self.budget).await?;
+        self.world.rests().await
+    }
+
+    async fn bookkeeper_enters_costs(&self) -> anyhow::Result<()> {
+        let file = self.world.file().await?;
+        let id_of = |list: &str, key: &str, value: &str| {
+            array(&file["lists"], list)
+                .iter()
+                .find(|record| text(record, key) == value)
+                .map(|record| text(record, "id"))
+                .with_context(|| format!("no {value} in {list}"))
+        };
+        let order = array(&file["transactions"], "purchase_orders")
+            .first()
+            .context("no purchase order")?;
+        let (item, job) = (
+            text(&array(order, "lines")[0], "item_id"),
+            text(&array(order, "lines")[0], "customer_id"),
+        );
+        let bank = id_of("accounts", "account_type", "Bank")?;
+        for (kind, number, amount) in [
+            ("bill", "B1", "1000.29"),
+            ("check", "C1", "4.35"),
+            ("vendor_credit", "V1", "0.29"),
+        ] {
+            let mut body = json!({"kind": kind, "ref_number": number, "txn_date": "2026-05-04",
+                "lines": [{"item": item, "amount": amount, "customer": job}]});
+            if kind == "check" {
+                body["account"] = json!(bank);
+            } else {
+                body["vendor"] = json!("O'Neill Electric");
+            }
+            self.world.quickbooks.post("/control/records", &body).await?;
+        }
+        Ok(())
+    }
+
+    async fn job_costs(&self) -> anyhow::Result<Rest> {
+        ask_for_job_costs(self.world).await?;
+        self.world.rests().await
+    }
+}
+
+/// Procore asks for the costs of the projects that are linked.
+async fn ask_for_job_costs(world: &World) -> anyhow::Result<()> {
+    let state = world.state().await?;
+    for project in array(&state, "projects") {
+        let event = json!({"request_name": "sync_single_job", "request_data": {"id": project["origin_id"], "company_id": world.company}});
+        world.procore.post(&world.of_company("/event"), &event).await?;
+    }
+    Ok(())
 }
 
 /// The refresh button that was pressed last; the journeys press two kinds.
@@ -338,6 +474,12 @@ pub(crate) async fn press_again(world: &World, expected: &[i64]) -> anyhow::Resu
         );
     }
     let mut pressed = 0;
+    // Nobody waits for a reading of job costs: Procore asks again, or the schedule does.
+    if world.job_costs_failed().await? {
+        world.director.note("Procore asks for job costs again");
+        ask_for_job_costs(world).await?;
+        pressed += 1;
+    }
     for id in order {
         let Some((status, kind, messages)) = last.get(&id) else {
             continue;
@@ -353,6 +495,8 @@ pub(crate) async fn press_again(world: &World, expected: &[i64]) -> anyhow::Resu
             "vendor" => "vendor",
             "project" => "project",
             "requisition" => "requisitions",
+            "budget" => "budget",
+            "change_order" => "change_order",
             "" => {
                 let body = json!({"what": last_refresh(&state)});
                 world.procore.post(&world.of_company("/refresh"), &body).await?;

@@ -98,6 +98,8 @@ impl Picture {
             "standard_cost_codes",
             "cost_codes",
             "commitments",
+            "change_orders",
+            "budgets",
             "requisitions",
             "contract_payments",
         ] {
@@ -124,6 +126,10 @@ impl Picture {
             .map(|key| text(&payment, key))
             .join(" ");
             picture.add(format!("Procore invoice_payments/{name}"), &payment, &names);
+        }
+        for costs in array(&state, "erp_job_costs") {
+            let of = ["project_id", "cost_code_id", "line_item_type_id"].map(|key| text(costs, key));
+            picture.add(format!("Procore erp_job_costs/{}", of.join(" ")), costs, &names);
         }
         for record in array(&state, "staged_records") {
             let origin = replaced(&text(record, "origin_id"), &names);

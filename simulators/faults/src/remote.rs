@@ -47,6 +47,11 @@ impl Remote {
         self.call(reqwest::Method::POST, path, Some(body)).await
     }
 
+    /// Changes.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call(reqwest::Method::PATCH, path, Some(body)).await
+    }
+
     /// Takes back.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.call(reqwest::Method::DELETE, path, None).await?;

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::remote::{array, text};
 
+/// What a line says that the bookkeeper added: it is nothing of Procore's.
+pub(crate) const BY_HAND: &str = "By hand";
+
 /// Procore's rules for its clients.
 pub(crate) fn of_procore(state: &Value) -> Vec<String> {
     ["violations", "violations_without_company"]
@@ -24,6 +27,12 @@ pub(crate) fn no_transaction_twice(file: &Value) -> Vec<String> {
             let name = format!("{kind} {} {}", text(record, "vendor"), text(record, "ref_number"));
             *counts.entry(name).or_default() += 1;
         }
+    }
+    // A job has one estimate of Procore's.
+    for record in array(&file["transactions"], "estimates") {
+        *counts
+            .entry(format!("an estimate of {}", text(record, "customer")))
+            .or_default() += 1;
     }
     counts
         .into_iter()
@@ -48,7 +57,11 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
             ));
             return;
         };
-        let quickbooks = sum(array(found, "lines"));
+        let quickbooks: Decimal = array(found, "lines")
+            .iter()
+            .filter(|line| text(line, "desc") != BY_HAND)
+            .map(|line| money(line, "amount"))
+            .sum();
         if quickbooks != procore {
             wrong.push(format!(
                 "{what} {}: {quickbooks} in QuickBooks, {procore} in Procore",
@@ -57,12 +70,18 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
         }
     };
     for commitment in array(state, "commitments") {
-        compare(
-            "commitment",
-            commitment,
-            "purchase_orders",
-            sum(array(commitment, "lines")),
-        );
+        let changes: Decimal = array(state, "change_orders")
+            .iter()
+            .filter(|change| {
+                change["commitment_id"] == commitment["id"] && !text(change, "origin_id").is_empty()
+            })
+            .map(|change| sum(array(change, "lines")))
+            .sum();
+        let all = sum(array(commitment, "lines")) + changes;
+        compare("commitment", commitment, "purchase_orders", all);
+    }
+    for budget in array(state, "budgets") {
+        compare("budget", budget, "estimates", sum(array(budget, "lines")));
     }
     for requisition in array(state, "requisitions") {
         let due = money(&requisition["summary"], "current_payment_due");

@@ -527,6 +527,17 @@ impl World {
         self.quickbooks.delete("/control/faults").await
     }
 
+    /// Whether the last reading of job costs failed.
+    pub(crate) async fn job_costs_failed(&self) -> anyhow::Result<bool> {
+        let last: Option<String> = sqlx::query_scalar(
+            "select status from tasks where connection_id = $1 and subject = 'job_costs' order by id desc limit 1",
+        )
+        .bind(self.connection)
+        .fetch_optional(&self.db)
+        .await?;
+        Ok(last.as_deref() == Some("failed"))
+    }
+
     /// What is left to do, in words.
     async fn left(&self) -> String {
         let rows: Vec<(String,)> = sqlx::query_as(

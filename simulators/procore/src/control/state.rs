@@ -41,6 +41,7 @@ fn commitments(world: &World, company: i64) -> Vec<Value> {
 fn change_orders(world: &World, company: i64) -> Vec<Value> {
     let with_lines = |record: &Record| {
         let mut body = record.dump();
+        body["commitment_id"] = json!(record.holder_id);
         body["lines"] = json!(
             world
                 .parts(company, Kind::LineItem, record.id)

@@ -36,6 +36,7 @@ pub mod text;
 mod transaction;
 pub mod txn_deleted;
 pub mod vendor;
+pub mod vendor_credit;
 pub mod vendor_type;
 mod xml_text;
 

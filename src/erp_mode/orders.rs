@@ -269,6 +269,7 @@ impl Plan {
             origin_code: None,
             edit_sequence: record.edit_sequence.clone(),
             tell_procore: false,
+            stands_as: None,
         });
     }
 

@@ -24,6 +24,8 @@ pub enum RecordKind {
     PurchaseOrder,
     /// A bill.
     Bill,
+    /// A vendor credit.
+    VendorCredit,
 }
 
 /// A record as it stands in QuickBooks.
@@ -66,13 +68,31 @@ const OF_TRANSACTIONS: [&str; 4] = ["TxnID", "EditSequence", "RefNumber", "Exter
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Vendor,
         Self::Customer,
         Self::Item,
         Self::PurchaseOrder,
         Self::Bill,
+        Self::VendorCredit,
     ];
+
+    /// Its name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Customer => "customer",
+            Self::Item => "item",
+            Self::PurchaseOrder => "purchase_order",
+            Self::Bill => "bill",
+            Self::VendorCredit => "vendor_credit",
+        }
+    }
+
+    /// Reads the name in the database.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
 
     /// What a person calls it.
     pub fn word(self) -> &'static str {
@@ -82,12 +102,13 @@ impl RecordKind {
             Self::Item => "item",
             Self::PurchaseOrder => "purchase order",
             Self::Bill => "bill",
+            Self::VendorCredit => "vendor credit",
         }
     }
 
     /// Transactions have numbers, list records have names.
     pub fn is_transaction(self) -> bool {
-        matches!(self, Self::PurchaseOrder | Self::Bill)
+        matches!(self, Self::PurchaseOrder | Self::Bill | Self::VendorCredit)
     }
 
     /// The element of one such record in an answer.
@@ -98,6 +119,7 @@ impl RecordKind {
             Self::Item => "ItemRet",
             Self::PurchaseOrder => "PurchaseOrderRet",
             Self::Bill => "BillRet",
+            Self::VendorCredit => "VendorCreditRet",
         }
     }
 
@@ -108,6 +130,7 @@ impl RecordKind {
             Self::Item => "ItemQueryRq",
             Self::PurchaseOrder => "PurchaseOrderQueryRq",
             Self::Bill => "BillQueryRq",
+            Self::VendorCredit => "VendorCreditQueryRq",
         }
     }
 
@@ -174,6 +197,7 @@ pub fn deleted(kinds: &[RecordKind]) -> Vec<Request> {
         match kind {
             RecordKind::PurchaseOrder => transactions.push("PurchaseOrder"),
             RecordKind::Bill => transactions.push("Bill"),
+            RecordKind::VendorCredit => transactions.push("VendorCredit"),
             RecordKind::Vendor => lists.push("Vendor"),
             RecordKind::Customer => lists.push("Customer"),
             RecordKind::Item => lists.extend(["ItemService", "ItemNonInventory", "ItemOtherCharge"]),
@@ -284,7 +308,7 @@ mod tests {
         let requests = deleted(&RecordKind::ALL);
         assert_eq!(
             requests[0].body,
-            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType>"
+            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>VendorCredit</TxnDelType>"
         );
         assert!(
             requests[1]

@@ -91,7 +91,7 @@ mod tests {
             self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
             PurchaseOrderRet,
         },
-        read_message_set, standing, write_message_set,
+        read_message_set, standing, vendor_credit, write_message_set,
     };
 
     fn shared(path: &str) -> PathBuf {
@@ -161,7 +161,8 @@ mod tests {
         vec![
             purchase_order::add(order),
             purchase_order::modify(change),
-            bill::add(bill),
+            bill::add(bill.clone()),
+            vendor_credit::add(bill.into()),
             estimate::add(EstimateAdd {
                 customer: ListRef::by_id("80-3"),
                 memo: text("Budget"),
@@ -226,6 +227,9 @@ mod tests {
             standing::query(RecordKind::Bill, "5C1A-1770000001"),
             standing::query(RecordKind::PurchaseOrder, "5A01-1767650001"),
             bill::by_ref_number("9348"),
+            vendor_credit::by_id("5C1A-1770000001"),
+            vendor_credit::by_ref_number("9348"),
+            standing::query(RecordKind::VendorCredit, "5C1A-1770000001"),
         ];
         let queries: Vec<Request> = queries
             .into_iter()

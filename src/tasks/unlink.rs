@@ -45,7 +45,7 @@ impl Unlink {
         }
     }
 
-    /// A subcontractor invoice, whose bill must be gone.
+    /// A subcontractor invoice, whose bill must be gone; its vendor credit, if its link says so.
     pub fn requisition(id: i64, told_id: Option<String>) -> Self {
         Self {
             items: vec![ProcoreItem::new(ItemType::Requisition, id)],
@@ -58,7 +58,7 @@ impl Unlink {
     /// What Procore calls it.
     fn word(&self) -> &'static str {
         match self.kind {
-            RecordKind::Bill => "invoice",
+            RecordKind::Bill | RecordKind::VendorCredit => "invoice",
             _ => "commitment",
         }
     }
@@ -153,9 +153,14 @@ impl Machine for Unlink {
             // It never was in QuickBooks.
             return Step::Finished(self.done(facts));
         }
+        let stands_as = self
+            .items
+            .iter()
+            .find_map(|item| facts.link_of(*item)?.stands_as);
         Step::Advance(
             Self {
                 asking,
+                kind: stands_as.unwrap_or(self.kind),
                 ..self.clone()
             },
             Effects::default(),
@@ -205,6 +210,7 @@ mod tests {
             origin_code: None,
             quickbooks_id: id.to_owned(),
             edit_sequence: None,
+            stands_as: None,
         }
     }
 
@@ -313,6 +319,23 @@ mod tests {
                 .text()
                 .starts_with("The invoice is still in QuickBooks Desktop.")
         );
+    }
+
+    #[test]
+    fn comp_44_an_invoice_that_became_a_vendor_credit_is_asked_for_as_one() {
+        let mut links = [link(ProcoreItem::new(ItemType::Requisition, 9), "5C-1")];
+        links[0].stands_as = Some(RecordKind::VendorCredit);
+        let credit = "<VendorCreditRet><TxnID>5C-1</TxnID><RefNumber>INV-1</RefNumber><LinkedTxn><TxnID>6A-1</TxnID>\
+            <TxnType>Bill</TxnType><RefNumber>9</RefNumber></LinkedTxn></VendorCreditRet>";
+        let Outcome::Failed(failure, _) = run(
+            &Unlink::requisition(9, None),
+            &links,
+            &[Response::ok("VendorCreditQueryRs", credit)],
+        ) else {
+            panic!()
+        };
+        let text = failure.text();
+        assert!(text.contains("It is vendor credit INV-1.") && text.contains("bill 9"), "{text}");
     }
 
     #[test]

@@ -412,6 +412,7 @@ impl BudgetExport {
                 quickbooks_id: line.clone(),
                 edit_sequence: None,
                 tell_procore: false,
+                stands_as: None,
             });
             synced.push(SyncedTransaction {
                 procore_id: transaction.procore_id,
@@ -433,6 +434,7 @@ impl BudgetExport {
             quickbooks_id: standing.txn_id.clone(),
             edit_sequence: standing.edit_sequence.clone(),
             tell_procore: true,
+            stands_as: None,
         }
     }
 

@@ -297,6 +297,7 @@ impl ChangeOrderExport {
                     quickbooks_id: link.quickbooks_id.clone(),
                     edit_sequence: link.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: link.stands_as,
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -481,6 +482,7 @@ impl ChangeOrderExport {
                     quickbooks_id: lines.join(","),
                     edit_sequence: None,
                     tell_procore: true,
+                    stands_as: None,
                 },
                 // The purchase order has changed.
                 NewLink {
@@ -490,6 +492,7 @@ impl ChangeOrderExport {
                     quickbooks_id: order.txn_id.clone(),
                     edit_sequence: order.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: None,
                 },
             ],
             ..Effects::default()
@@ -508,6 +511,7 @@ impl ChangeOrderExport {
                     quickbooks_id: id.clone(),
                     edit_sequence: None,
                     tell_procore: true,
+                    stands_as: None,
                 });
             }
         }

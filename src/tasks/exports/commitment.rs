@@ -24,6 +24,7 @@ use crate::{
     links::{ItemType, NewLink, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Response,
+        identity::RecordKind,
         purchase_order::{self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderRet},
         text,
     },
@@ -371,7 +372,7 @@ impl CommitmentExport {
             &Expected {
                 item: self.item(),
                 what: &self.what(),
-                word: "purchase order",
+                kind: RecordKind::PurchaseOrder,
                 ref_number: self.candidate_number(true).as_deref(),
                 total: self.sum(),
                 lines: &lines,
@@ -409,6 +410,7 @@ impl CommitmentExport {
                     quickbooks_id: link.quickbooks_id.clone(),
                     edit_sequence: link.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: link.stands_as,
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -448,6 +450,7 @@ impl CommitmentExport {
                         quickbooks_id: txn_id.clone(),
                         edit_sequence: None,
                         tell_procore: false,
+                        stands_as: None,
                     }],
                     ..Effects::default()
                 };

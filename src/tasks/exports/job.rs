@@ -263,6 +263,7 @@ impl JobExport {
                 quickbooks_id: job.to_owned(),
                 edit_sequence,
                 tell_procore: true,
+                stands_as: None,
             }],
             ..Effects::default()
         };
@@ -275,6 +276,7 @@ impl JobExport {
                 quickbooks_id: item,
                 edit_sequence: None,
                 tell_procore: true,
+                stands_as: None,
             });
             assignments.extend(
                 code.line_item_type_ids

@@ -19,7 +19,7 @@ pub mod host;
 pub mod identity;
 pub mod item;
 pub mod job_report;
-mod list_deleted;
+pub mod list_deleted;
 pub mod list_query;
 pub mod list_ref;
 pub mod message_set;

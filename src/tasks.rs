@@ -13,7 +13,7 @@ use crate::{
     connections::{company_file::CompanyFile, settings::Settings},
     job_costs::{JobCostsEffect, JobCostsWanted, KnownJobCosts},
     links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
-    mirror::{MirrorRecord, NameHolder},
+    mirror::{ListKind, ListRead, MirrorRecord, NameHolder},
     qbxml::{Access, Request, Response},
     writebacks::Writeback,
 };
@@ -178,7 +178,9 @@ pub struct Effects {
     /// What was read of the company file's lists.
     pub mirror: Vec<MirrorRecord>,
     /// The list kinds that have now been read to the end, with the watermark for the next incremental read.
-    pub mirrored: Vec<(crate::mirror::ListKind, Option<String>)>,
+    pub mirrored: Vec<ListRead>,
+    /// Records that were deleted from lists.
+    pub mirror_gone: Vec<(ListKind, String)>,
     /// What is now known of payments.
     pub payments: Vec<crate::payments::KnownPayment>,
     /// Calls that are owed to Procore, in order, before the request detail is closed.
@@ -200,6 +202,7 @@ impl Effects {
         self.unlinked.extend(other.unlinked);
         self.mirror.extend(other.mirror);
         self.mirrored.extend(other.mirrored);
+        self.mirror_gone.extend(other.mirror_gone);
         self.payments.extend(other.payments);
         self.writebacks.extend(other.writebacks);
         self.unreadable.extend(other.unreadable);

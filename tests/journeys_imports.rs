@@ -1430,10 +1430,16 @@ async fn pay_22_without_a_schedule_the_button_says_what_is_missing() {
     stage.end().await;
 }
 
+// PAY-17, QBD-17
 #[tokio::test]
 async fn pay_17_a_day_of_24_hours_queues_as_many_runs_as_chosen() {
     let stage = Journey::new().await;
-    for (chosen, runs) in [("every_four_hours", 6), ("daily", 1), ("never", 0)] {
+    for (chosen, runs) in [
+        ("every_two_hours", 12),
+        ("every_four_hours", 6),
+        ("daily", 1),
+        ("never", 0),
+    ] {
         stage.try_set(&["payment_schedule=never"]).await.unwrap();
         let count = async || -> i64 {
             sqlx::query_scalar("select count(*) from tasks where subject = 'payments'")

@@ -631,9 +631,11 @@ pub async fn settle(
         unlinked.extend(done.unlinked);
         traces.mirrored.extend(done.mirror);
         paid.extend(done.payments);
-        for (kind, watermark) in done.mirrored {
-            mirror::store::list_read(db, connection_id, kind, watermark.as_deref(), row.created_at, now)
-                .await?;
+        if !done.mirror_gone.is_empty() {
+            mirror::store::forget(db, connection_id, &done.mirror_gone).await?;
+        }
+        for read in done.mirrored {
+            mirror::store::list_read(db, connection_id, &read, row.created_at, now).await?;
         }
         if let Some(compared) = done.compared {
             comparison::store::note(db, connection_id, id, now, &compared).await?;

@@ -28,6 +28,7 @@ pub mod requisitions;
 pub mod staged_records;
 pub mod standard_cost_codes;
 pub mod sync;
+pub mod totals;
 pub mod vendors;
 pub mod webhook;
 

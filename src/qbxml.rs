@@ -33,6 +33,7 @@ pub mod standing;
 pub mod status;
 pub mod terms;
 pub mod text;
+pub mod totals;
 mod transaction;
 pub mod txn_deleted;
 pub mod vendor;

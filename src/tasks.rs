@@ -15,6 +15,7 @@ use crate::{
     links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
     mirror::{ListKind, ListRead, MirrorRecord, NameHolder},
     qbxml::{Access, Request, Response},
+    tie_out::TieOutEffect,
     writebacks::Writeback,
 };
 
@@ -26,6 +27,7 @@ pub mod lookup;
 pub mod preview;
 pub mod queue;
 pub mod reconcile;
+pub mod tie_out;
 pub mod traces;
 pub mod unlink;
 
@@ -193,6 +195,8 @@ pub struct Effects {
     pub compared: Option<Box<Compared>>,
     /// What was read of job costs, in order.
     pub job_costs: Vec<JobCostsEffect>,
+    /// What was read for the tie-out, in order.
+    pub tie_out: Vec<TieOutEffect>,
 }
 
 impl Effects {
@@ -207,6 +211,7 @@ impl Effects {
         self.writebacks.extend(other.writebacks);
         self.unreadable.extend(other.unreadable);
         self.job_costs.extend(other.job_costs);
+        self.tie_out.extend(other.tie_out);
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
         self.compared = other.compared.or(self.compared.take());
     }

@@ -58,6 +58,16 @@ impl TransactionQuery {
         }
     }
 
+    /// The transactions with these ids, with their lines, and with what is linked to them where that is wanted.
+    pub(super) fn by_ids_with_lines(txn_ids: &[String], with_links: bool) -> Self {
+        Self {
+            txn_ids: txn_ids.to_vec(),
+            include_line_items: true,
+            include_linked: with_links.then_some(true),
+            ..Self::default()
+        }
+    }
+
     /// The transactions with any of these numbers, without their lines.
     pub(super) fn by_ref_numbers(ref_numbers: &[String]) -> Self {
         Self {
@@ -232,6 +242,7 @@ mod tests {
             .chain(crate::qbxml::identity::every_query())
             .chain(crate::qbxml::cost_transaction::every_query())
             .chain([crate::qbxml::job_report::query("80000001-1770000000")])
+            .chain(crate::qbxml::totals::every_query())
             .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);

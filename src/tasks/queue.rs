@@ -20,7 +20,7 @@ use crate::{
     job_costs::{self, JobCostsEffect},
     links, mirror, payments,
     qbxml::Access,
-    writebacks,
+    tie_out, writebacks,
 };
 
 /// Priority of what others wait for (lists); smaller is earlier.
@@ -652,6 +652,9 @@ pub async fn settle(
                 tracing::warn!(connection = %connection_id, job = job_list_id, difference, "job costs differ from QuickBooks' own report");
                 settled.job_cost_differences += 1;
             }
+        }
+        for effect in &done.tie_out {
+            tie_out::store::apply(db, connection_id, row.created_at, now, effect).await?;
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

@@ -2,6 +2,7 @@
 //!
 //! One file per kind; `draw` holds the shapes records leave in, `sync` the rules all `…/sync` endpoints share.
 
+pub(crate) mod budget_views;
 pub(crate) mod commitments;
 pub(crate) mod companies;
 pub(crate) mod contract_payments;
@@ -70,6 +71,11 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route("/rest/v1.0/commitments", get(commitments::list_all))
         .merge(commitments::routes("purchase_order_contracts"))
         .merge(commitments::routes("work_order_contracts"))
+        .route("/rest/v1.0/budget_views", get(budget_views::list))
+        .route(
+            "/rest/v1.0/budget_views/{id}/detail_rows",
+            get(budget_views::rows),
+        )
         .route("/rest/v1.1/requisitions", get(requisitions::list))
         .route(
             "/rest/v1.1/requisitions/{id}",

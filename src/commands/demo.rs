@@ -11,13 +11,13 @@ use serde_json::json;
 
 use super::{
     connection::{Add, Reach, render_qwc},
-    settings, stop_signal,
+    stop_signal,
 };
 use crate::{
     app::{self, Parts},
     clock::Clock,
     config::{Serving, Storage},
-    connections::store,
+    connections::{settings::change, store},
     database::Database,
     procore::client::http_client,
     secrets::{self, Vault},
@@ -215,7 +215,7 @@ impl Demo {
             format!("retainage_item_list_id={}", books.retainage_item),
             "payment_schedule=daily".to_owned(),
         ];
-        settings::change(db, added.id, &changes, &clock).await?;
+        change::set(db, added.id, &changes, "the demonstration", &clock).await?;
         journey.run(&books).await
     }
 }

@@ -3,6 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::memo::MemoTemplate;
+
+pub mod change;
+pub mod history;
+pub mod memo;
+
 /// How often payments are read (behaviour.md §2, "Sync schedule").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,9 +61,10 @@ pub enum ProjectNumberField {
     None,
 }
 
-/// Settings of one connection. Every field has a default, so that older rows and partial updates read well.
+/// Settings of one connection. Every field has a default, so that older rows read well; what a newer version stored is passed
+/// over, so that both can run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// ADV-07: a commitment without a typed QuickBooks Desktop ID takes its contract number.
     pub use_procore_contract_number: bool,
@@ -69,6 +76,10 @@ pub struct Settings {
     pub payment_schedule: PaymentSchedule,
     /// Since when payments are synced (PAY-11). Set when the schedule leaves `never`, never by hand.
     pub payments_since: Option<DateTime<Utc>>,
+    /// COMP-43: payments are read from company files of other than US editions too. Intuit documents them for the US alone.
+    pub payments_outside_us: bool,
+    /// COMP-37: what stands in the memo of a purchase order; its title, where there is no template.
+    pub memo_template: Option<MemoTemplate>,
     /// Cost codes: nested or flat items.
     pub item_naming: ItemNaming,
     /// Projects: a job under a customer, or a customer.
@@ -89,6 +100,8 @@ impl Default for Settings {
             retainage_item_list_id: None,
             payment_schedule: PaymentSchedule::Never,
             payments_since: None,
+            payments_outside_us: false,
+            memo_template: None,
             item_naming: ItemNaming::default(),
             job_placement: JobPlacement::default(),
             project_number_field: ProjectNumberField::default(),

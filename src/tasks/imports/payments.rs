@@ -547,7 +547,7 @@ impl Applied {
 
 /// Since when payments count, if they may be read at all.
 fn allowed(facts: &Facts<'_>) -> Result<DateTime<Utc>, Failure> {
-    if !facts.company.is_us() {
+    if !facts.company.is_us() && !facts.settings.payments_outside_us {
         let country = match facts.company.country.trim() {
             "" => "has not told its country yet".to_owned(),
             country => format!("is of the {country} edition"),
@@ -556,7 +556,8 @@ fn allowed(facts: &Facts<'_>) -> Result<DateTime<Utc>, Failure> {
             FailureCode::NotAvailable,
             format!(
                 "Bill payments can be imported with the US edition only; the company file that is open in QuickBooks \
-                 {country}. Enter the payments in Procore by hand, or connect a US company file."
+                 {country}. Enter the payments in Procore by hand, connect a US company file, or switch on the setting \
+                 payments_outside_us."
             ),
         ));
     }

@@ -21,6 +21,7 @@ pub mod hooks;
 pub mod invoice_payments;
 pub mod metadata;
 pub mod paths;
+pub mod payment_applications;
 pub mod projects;
 pub mod reader;
 pub mod request_details;

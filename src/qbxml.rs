@@ -17,6 +17,7 @@ pub mod employee;
 pub mod estimate;
 pub mod host;
 pub mod identity;
+pub mod invoice;
 pub mod item;
 pub mod job_report;
 pub mod list_deleted;

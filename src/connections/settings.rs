@@ -65,6 +65,7 @@ pub enum ProjectNumberField {
 /// over, so that both can run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of its own to tick")]
 pub struct Settings {
     /// ADV-07: a commitment without a typed QuickBooks Desktop ID takes its contract number.
     pub use_procore_contract_number: bool,
@@ -86,10 +87,25 @@ pub struct Settings {
     pub job_placement: JobPlacement,
     /// MAP-07: where the project number goes.
     pub project_number_field: ProjectNumberField,
+    /// QBD-02: owner invoices become invoices in QuickBooks.
+    pub owner_invoices: bool,
+    /// `ListID` of the service item that carries retainage of owner invoices; without one, that of subcontractor invoices.
+    pub owner_retainage_item_list_id: Option<String>,
+    /// QBD-08: prime contract change orders become lines of the job's estimate.
+    pub prime_contract_change_orders: bool,
     /// Most tasks that share one message set, 1–500.
     pub batch_size: u16,
     /// Most records one query page holds, 1–5000.
     pub page_size: u16,
+}
+
+impl Settings {
+    /// The item that carries retainage of owner invoices.
+    pub fn owner_retainage_item(&self) -> Option<&str> {
+        self.owner_retainage_item_list_id
+            .as_deref()
+            .or(self.retainage_item_list_id.as_deref())
+    }
 }
 
 impl Default for Settings {
@@ -105,6 +121,9 @@ impl Default for Settings {
             item_naming: ItemNaming::default(),
             job_placement: JobPlacement::default(),
             project_number_field: ProjectNumberField::default(),
+            owner_invoices: false,
+            owner_retainage_item_list_id: None,
+            prime_contract_change_orders: false,
             batch_size: 20,
             page_size: 500,
         }

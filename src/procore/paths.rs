@@ -103,6 +103,14 @@ pub fn budget_detail_rows(view: i64) -> String {
     format!("/rest/v1.0/budget_views/{view}/detail_rows")
 }
 
+/// Projects of the company.
+pub const PROJECTS: &str = "/rest/v1.0/projects";
+
+/// One owner invoice.
+pub fn payment_application(id: i64) -> String {
+    format!("/rest/v1.0/payment_applications/{id}")
+}
+
 /// One subcontractor invoice.
 pub fn requisition(id: i64) -> String {
     format!("/rest/v1.1/requisitions/{id}")

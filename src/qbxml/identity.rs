@@ -24,6 +24,8 @@ pub enum RecordKind {
     PurchaseOrder,
     /// A bill.
     Bill,
+    /// An invoice.
+    Invoice,
 }
 
 /// A record as it stands in QuickBooks.
@@ -66,12 +68,13 @@ const OF_TRANSACTIONS: [&str; 4] = ["TxnID", "EditSequence", "RefNumber", "Exter
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Vendor,
         Self::Customer,
         Self::Item,
         Self::PurchaseOrder,
         Self::Bill,
+        Self::Invoice,
     ];
 
     /// What a person calls it.
@@ -82,12 +85,13 @@ impl RecordKind {
             Self::Item => "item",
             Self::PurchaseOrder => "purchase order",
             Self::Bill => "bill",
+            Self::Invoice => "invoice",
         }
     }
 
     /// Transactions have numbers, list records have names.
     pub fn is_transaction(self) -> bool {
-        matches!(self, Self::PurchaseOrder | Self::Bill)
+        matches!(self, Self::PurchaseOrder | Self::Bill | Self::Invoice)
     }
 
     /// The element of one such record in an answer.
@@ -98,6 +102,7 @@ impl RecordKind {
             Self::Item => "ItemRet",
             Self::PurchaseOrder => "PurchaseOrderRet",
             Self::Bill => "BillRet",
+            Self::Invoice => "InvoiceRet",
         }
     }
 
@@ -108,6 +113,7 @@ impl RecordKind {
             Self::Item => "ItemQueryRq",
             Self::PurchaseOrder => "PurchaseOrderQueryRq",
             Self::Bill => "BillQueryRq",
+            Self::Invoice => "InvoiceQueryRq",
         }
     }
 
@@ -174,6 +180,7 @@ pub fn deleted(kinds: &[RecordKind]) -> Vec<Request> {
         match kind {
             RecordKind::PurchaseOrder => transactions.push("PurchaseOrder"),
             RecordKind::Bill => transactions.push("Bill"),
+            RecordKind::Invoice => transactions.push("Invoice"),
             RecordKind::Vendor => lists.push("Vendor"),
             RecordKind::Customer => lists.push("Customer"),
             RecordKind::Item => lists.extend(["ItemService", "ItemNonInventory", "ItemOtherCharge"]),
@@ -284,7 +291,7 @@ mod tests {
         let requests = deleted(&RecordKind::ALL);
         assert_eq!(
             requests[0].body,
-            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType>"
+            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>Invoice</TxnDelType>"
         );
         assert!(
             requests[1]

@@ -97,6 +97,7 @@ mod tests {
         bill::{self, BillAdd, BillRet, ItemLineAdd},
         estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod},
         identity::RecordKind,
+        invoice::{self, InvoiceAdd, InvoiceLineAdd},
         purchase_order::{
             self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
             PurchaseOrderRet,
@@ -159,7 +160,13 @@ mod tests {
         let budget_line = EstimateLineAdd {
             item: ListRef::by_id("80-2"),
             desc: text("Original budget"),
-            rate: Price::parse("-200.25").unwrap(),
+            rate: Price::parse("-200.25").ok(),
+            amount: None,
+        };
+        let revenue_line = EstimateLineAdd {
+            rate: None,
+            amount: Some(Money::from_cents(34_385)),
+            ..budget_line.clone()
         };
         let kept = PurchaseOrderLineMod::kept("5A03-1767650001");
         let new = order.lines.iter().cloned().map(PurchaseOrderLineMod::new);
@@ -172,6 +179,18 @@ mod tests {
             purchase_order::add(order),
             purchase_order::modify(change),
             bill::add(bill),
+            invoice::add(InvoiceAdd {
+                customer: ListRef::by_id("80-3"),
+                txn_date: "2026-03-31".to_owned(),
+                ref_number: "x".repeat(invoice::REF_NUMBER_MAX),
+                memo: text(&"x".repeat(invoice::MEMO_MAX)),
+                external_guid: text("{1F6E4C52-7C1B-4D6B-9C5E-0A1B2C3D4E04}"),
+                lines: vec![InvoiceLineAdd {
+                    item: ListRef::by_id("80-2"),
+                    desc: text(&"x".repeat(invoice::DESC_MAX)),
+                    amount: Money::from_cents(-10_000),
+                }],
+            }),
             estimate::add(EstimateAdd {
                 customer: ListRef::by_id("80-3"),
                 memo: text("Budget"),
@@ -184,6 +203,7 @@ mod tests {
                 lines: vec![
                     EstimateLineMod::kept("5B02-1767650001"),
                     EstimateLineMod::new(budget_line),
+                    EstimateLineMod::new(revenue_line),
                 ],
             }),
         ]
@@ -236,6 +256,9 @@ mod tests {
             standing::query(RecordKind::Bill, "5C1A-1770000001"),
             standing::query(RecordKind::PurchaseOrder, "5A01-1767650001"),
             bill::by_ref_number("9348"),
+            invoice::by_id("5D1A-1770000001"),
+            invoice::by_ref_number("12"),
+            standing::query(RecordKind::Invoice, "5D1A-1770000001"),
         ];
         let queries: Vec<Request> = queries
             .into_iter()

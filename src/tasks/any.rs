@@ -79,6 +79,10 @@ any_task! {
     Budget(exports::budget::BudgetExport) = "budget",
     /// A subcontractor invoice → a bill.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
+    /// An owner invoice → an invoice.
+    OwnerInvoice(exports::owner_invoice::OwnerInvoiceExport) = "owner_invoice",
+    /// A prime contract change order → lines of the job's estimate.
+    PrimeChangeOrder(exports::prime_change_order::PrimeChangeOrderExport) = "prime_change_order",
     /// Lists → the mirror.
     ListRefresh(imports::lists::ListRefresh) = "list_refresh",
     /// Vendors → staged companies.
@@ -91,7 +95,7 @@ any_task! {
     PaymentsImport(imports::payments::PaymentsImport) = "payments_import",
     /// A record unlinked, once it is gone from QuickBooks.
     Unlink(unlink::Unlink) = "unlink",
-    /// A change order unlinked, once its lines are gone from QuickBooks.
+    /// A change order of either kind unlinked, once its lines are gone from QuickBooks.
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",

@@ -31,7 +31,7 @@ const ALONE_AT_ONCE: usize = 100;
 const MOST_EXAMPLES: usize = 2;
 
 /// The types of link that are compared, in this order. Lines go with their commitment or invoice.
-const TYPES: [ItemType; 7] = [
+const TYPES: [ItemType; 8] = [
     ItemType::Vendor,
     ItemType::Project,
     ItemType::StandardCostCode,
@@ -39,6 +39,7 @@ const TYPES: [ItemType; 7] = [
     ItemType::WorkOrderContract,
     ItemType::PurchaseOrderContract,
     ItemType::Requisition,
+    ItemType::PaymentApplication,
 ];
 
 /// Names of the compared types in the database, for counting.
@@ -54,6 +55,7 @@ pub fn record_kind(item_type: ItemType) -> Option<RecordKind> {
         ItemType::StandardCostCode => RecordKind::Item,
         ItemType::WorkOrderContract | ItemType::PurchaseOrderContract => RecordKind::PurchaseOrder,
         ItemType::Requisition => RecordKind::Bill,
+        ItemType::PaymentApplication => RecordKind::Invoice,
         _ => return None,
     })
 }
@@ -565,7 +567,7 @@ fn changes(kind: RecordKind, known: &KnownLink, stands: &Identity) -> Option<Str
         && let (Some(last), Some(now)) = (last, stands.edit_sequence.as_deref())
         && last != now
     {
-        told.push(if kind == RecordKind::Bill {
+        told.push(if matches!(kind, RecordKind::Bill | RecordKind::Invoice) {
             "it was changed since; a payment does that too".to_owned()
         } else {
             "it was changed since".to_owned()

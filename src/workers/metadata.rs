@@ -68,6 +68,8 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
         sync_payments: connection.company_file.country.is_empty()
             || connection.company_file.is_us()
             || connection.settings.payments_outside_us,
+        owner_invoices: connection.settings.owner_invoices,
+        prime_contract_change_orders: connection.settings.prime_contract_change_orders,
         vendor_types: offered(store::choices(db, id, ListKind::VendorType, &[]).await?),
         income_accounts: offered(
             store::choices(db, id, ListKind::Account, &["Income", "OtherIncome"]).await?,

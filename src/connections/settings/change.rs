@@ -215,12 +215,18 @@ async fn check(
         (PaymentSchedule::Never, _) => after.payments_since = Some(clock.now()),
         _ => {}
     }
-    match &after.retainage_item_list_id {
-        Some(item) if before.retainage_item_list_id.as_ref() != Some(item) => {
-            retainage_item(db, id, item).await
+    for (before, after) in [
+        (&before.retainage_item_list_id, &after.retainage_item_list_id),
+        (
+            &before.owner_retainage_item_list_id,
+            &after.owner_retainage_item_list_id,
+        ),
+    ] {
+        if let Some(item) = after.as_ref().filter(|item| before.as_ref() != Some(item)) {
+            retainage_item(db, id, item).await?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 async fn retainage_item(db: &mut PgConnection, id: Uuid, item: &str) -> Result<(), SettingsError> {

@@ -9,6 +9,7 @@ pub(crate) mod contract_payments;
 pub(crate) mod cost_codes;
 pub(crate) mod draw;
 pub(crate) mod line_item_types;
+pub(crate) mod payment_applications;
 pub(crate) mod projects;
 pub(crate) mod requisitions;
 pub(crate) mod standard_cost_codes;
@@ -75,6 +76,10 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route(
             "/rest/v1.0/budget_views/{id}/detail_rows",
             get(budget_views::rows),
+        )
+        .route(
+            "/rest/v1.0/payment_applications/{id}",
+            get(payment_applications::show),
         )
         .route("/rest/v1.1/requisitions", get(requisitions::list))
         .route(

@@ -47,5 +47,3 @@ create table job_cost_totals (
 
 -- The latest change seen in cost transactions: local time without offset.
 alter table connections add column job_costs_watermark text;
--- When job costs were last asked for by schedule.
-alter table connections add column job_costs_run_at timestamptz;

@@ -20,10 +20,12 @@ pub mod connection;
 pub mod costs;
 pub mod demo;
 pub mod explain;
+pub mod reconcile;
 pub mod settings;
 pub mod table;
 pub mod task;
 pub mod unlink;
+mod wait;
 
 /// Starts logging to standard error. `quiet` keeps it out of a command that shows its own progress.
 pub fn start_logging(filter: &str, json: bool, quiet: bool) {

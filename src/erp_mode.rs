@@ -6,7 +6,10 @@ use crate::{
     mirror::ListKind,
     tasks::{
         AnyTask,
-        imports::{job_costs::JobCostsImport, lists::ListRefresh, payments::PaymentsImport},
+        imports::{
+            job_costs::JobCostsImport, jobs::JobsImport, lists::ListRefresh, payments::PaymentsImport,
+            vendors::VendorsImport,
+        },
         queue::NewTask,
     },
 };
@@ -64,12 +67,11 @@ pub fn first_reading() -> NewTask {
     }
 }
 
-/// Reads what happened to payments since the latest change seen so far, by schedule.
-pub fn scheduled_payments(watermark: Option<String>) -> NewTask {
+fn by_schedule(subject: &str, label: &str, task: AnyTask) -> NewTask {
     NewTask {
-        subject: subjects::PAYMENTS.to_owned(),
-        label: "Payments from QuickBooks, by schedule".to_owned(),
-        task: AnyTask::PaymentsImport(PaymentsImport::new(watermark)),
+        subject: subject.to_owned(),
+        label: format!("{label} from QuickBooks, by schedule"),
+        task,
         detail: None,
         erp_request_id: None,
         needs: Vec::new(),
@@ -77,15 +79,26 @@ pub fn scheduled_payments(watermark: Option<String>) -> NewTask {
     }
 }
 
+/// Reads what happened to payments since the latest change seen so far, by schedule.
+pub fn scheduled_payments(watermark: Option<String>) -> NewTask {
+    let task = AnyTask::PaymentsImport(PaymentsImport::new(watermark));
+    by_schedule(subjects::PAYMENTS, "Payments", task)
+}
+
 /// Reads the job costs of all synced projects, by schedule.
 pub fn scheduled_job_costs() -> NewTask {
-    NewTask {
-        subject: subjects::JOB_COSTS.to_owned(),
-        label: "Job costs from QuickBooks, by schedule".to_owned(),
-        task: AnyTask::JobCostsImport(JobCostsImport::new(None)),
-        detail: None,
-        erp_request_id: None,
-        needs: Vec::new(),
-        priority: priorities::SCHEDULED,
-    }
+    let task = AnyTask::JobCostsImport(JobCostsImport::new(None));
+    by_schedule(subjects::JOB_COSTS, "Job costs", task)
+}
+
+/// Reads what changed in vendors since the latest change seen so far of each list, by schedule.
+pub fn scheduled_vendors(seen: &[(ListKind, String)]) -> NewTask {
+    let task = AnyTask::VendorsImport(VendorsImport::changes(seen));
+    by_schedule(subjects::VENDORS, "Vendors", task)
+}
+
+/// Reads what changed in jobs and items since the latest change seen so far of each list, by schedule.
+pub fn scheduled_jobs(seen: &[(ListKind, String)]) -> NewTask {
+    let task = AnyTask::JobsImport(JobsImport::changes(seen));
+    by_schedule(subjects::JOBS, "Jobs", task)
 }

@@ -21,6 +21,7 @@ pub mod procore_webhooks;
 pub mod qbxml;
 pub mod secrets;
 pub mod tasks;
+pub mod tie_out;
 pub mod web_connector;
 pub mod workers;
 pub mod writebacks;

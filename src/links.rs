@@ -33,10 +33,10 @@ pub enum ItemType {
     /// An amount of a budget, original or change; Procore hears of it by another way than external data.
     #[serde(rename = "erp_transaction")]
     BudgetTransaction,
-    /// A commitment change order. In QuickBooks it is lines of the commitment's purchase order, whose `TxnLineID`s stand in
-    /// the link, joined by commas.
+    /// A change order of a commitment or of a prime contract; Procore counts both together. In QuickBooks it is lines of the
+    /// commitment's purchase order, or of the job's estimate, whose `TxnLineID`s stand in the link, joined by commas.
     ChangeOrder,
-    /// A line of a commitment or of a change order.
+    /// A line of a commitment, a prime contract or a change order.
     LineItem,
     /// A subcontractor invoice.
     Requisition,
@@ -48,6 +48,11 @@ pub enum ItemType {
     RequisitionChangeOrderItem,
     /// A payment of a subcontractor invoice.
     InvoicePayment,
+    /// An owner invoice.
+    PaymentApplication,
+    /// A line of an owner invoice.
+    #[serde(rename = "payment_application_line_item")]
+    PaymentApplicationItem,
 }
 
 impl ItemType {
@@ -71,6 +76,8 @@ impl ItemType {
             Self::RequisitionContractDetailItem => "requisition_contract_detail_item",
             Self::RequisitionChangeOrderItem => "requisition_change_order_item",
             Self::InvoicePayment => "invoice_payment",
+            Self::PaymentApplication => "payment_application",
+            Self::PaymentApplicationItem => "payment_application_line_item",
         }
     }
 

@@ -73,6 +73,17 @@ impl ListKind {
     }
 }
 
+/// A list that has been read to the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListRead {
+    /// Which.
+    pub kind: ListKind,
+    /// The latest change seen so far: local time of QuickBooks' machine, without offset.
+    pub watermark: Option<String>,
+    /// All of it, and not what had changed alone: what did not come is gone.
+    pub whole: bool,
+}
+
 /// One record of a list, as last read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MirrorRecord {

@@ -21,6 +21,7 @@ pub mod hooks;
 pub mod invoice_payments;
 pub mod metadata;
 pub mod paths;
+pub mod payment_applications;
 pub mod projects;
 pub mod reader;
 pub mod request_details;
@@ -28,6 +29,7 @@ pub mod requisitions;
 pub mod staged_records;
 pub mod standard_cost_codes;
 pub mod sync;
+pub mod totals;
 pub mod vendors;
 pub mod webhook;
 

@@ -13,8 +13,9 @@ use crate::{
     connections::{company_file::CompanyFile, settings::Settings},
     job_costs::{JobCostsEffect, JobCostsWanted, KnownJobCosts},
     links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
-    mirror::{MirrorRecord, NameHolder},
+    mirror::{ListKind, ListRead, MirrorRecord, NameHolder},
     qbxml::{Access, Request, Response},
+    tie_out::TieOutEffect,
     writebacks::Writeback,
 };
 
@@ -26,6 +27,7 @@ pub mod lookup;
 pub mod preview;
 pub mod queue;
 pub mod reconcile;
+pub mod tie_out;
 pub mod traces;
 pub mod unlink;
 
@@ -178,7 +180,9 @@ pub struct Effects {
     /// What was read of the company file's lists.
     pub mirror: Vec<MirrorRecord>,
     /// The list kinds that have now been read to the end, with the watermark for the next incremental read.
-    pub mirrored: Vec<(crate::mirror::ListKind, Option<String>)>,
+    pub mirrored: Vec<ListRead>,
+    /// Records that were deleted from lists.
+    pub mirror_gone: Vec<(ListKind, String)>,
     /// What is now known of payments.
     pub payments: Vec<crate::payments::KnownPayment>,
     /// Calls that are owed to Procore, in order, before the request detail is closed.
@@ -191,6 +195,8 @@ pub struct Effects {
     pub compared: Option<Box<Compared>>,
     /// What was read of job costs, in order.
     pub job_costs: Vec<JobCostsEffect>,
+    /// What was read for the tie-out, in order.
+    pub tie_out: Vec<TieOutEffect>,
 }
 
 impl Effects {
@@ -200,10 +206,12 @@ impl Effects {
         self.unlinked.extend(other.unlinked);
         self.mirror.extend(other.mirror);
         self.mirrored.extend(other.mirrored);
+        self.mirror_gone.extend(other.mirror_gone);
         self.payments.extend(other.payments);
         self.writebacks.extend(other.writebacks);
         self.unreadable.extend(other.unreadable);
         self.job_costs.extend(other.job_costs);
+        self.tie_out.extend(other.tie_out);
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
         self.compared = other.compared.or(self.compared.take());
     }

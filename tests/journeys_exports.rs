@@ -1271,10 +1271,11 @@ async fn adv_21_adv_22_the_choice_of_a_retainage_item() {
             "only service items that are no cost codes"
         );
         let change = [format!("retainage_item_list_id={wrong}")];
-        let refused = plumbline::commands::settings::change(
+        let refused = plumbline::connections::settings::change::set(
             stage.world.db(),
             stage.connection,
             &change,
+            "Ann",
             &stage.world.clock,
         )
         .await;

@@ -13,8 +13,7 @@ use std::{ops::Deref, time::Duration};
 use chrono::{TimeDelta, Utc};
 use plumbline::{
     clock::Clock,
-    commands::settings,
-    connections::store,
+    connections::{settings::change, store},
     links::{ItemType, NewLink, ProcoreItem},
     mirror,
     procore::client::http_client,
@@ -125,10 +124,16 @@ impl Journey {
     /// An administrator changes settings, or reads why not.
     async fn try_set(&self, changes: &[&str]) -> Result<(), String> {
         let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
-        settings::change(self.world.db(), self.connection, &changes, &self.world.clock)
-            .await
-            .map(|_| ())
-            .map_err(|error| format!("{error:#}"))
+        change::set(
+            self.world.db(),
+            self.connection,
+            &changes,
+            "Ann",
+            &self.world.clock,
+        )
+        .await
+        .map(|_| ())
+        .map_err(|error| format!("{error:#}"))
     }
 
     /// Time passes everywhere.
@@ -1206,10 +1211,11 @@ impl ByHand {
             .execute(world.db())
             .await
             .unwrap();
-        settings::change(
+        change::set(
             world.db(),
             account.id,
             &["payment_schedule=daily".to_owned()],
+            "Ann",
             &world.clock,
         )
         .await
@@ -1431,10 +1437,16 @@ async fn pay_22_without_a_schedule_the_button_says_what_is_missing() {
     stage.end().await;
 }
 
+// PAY-17, QBD-17
 #[tokio::test]
 async fn pay_17_a_day_of_24_hours_queues_as_many_runs_as_chosen() {
     let stage = Journey::new().await;
-    for (chosen, runs) in [("every_four_hours", 6), ("daily", 1), ("never", 0)] {
+    for (chosen, runs) in [
+        ("every_two_hours", 12),
+        ("every_four_hours", 6),
+        ("daily", 1),
+        ("never", 0),
+    ] {
         stage.try_set(&["payment_schedule=never"]).await.unwrap();
         let count = async || -> i64 {
             sqlx::query_scalar("select count(*) from tasks where subject = 'payments'")

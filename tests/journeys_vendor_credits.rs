@@ -58,7 +58,10 @@ async fn comp_44_an_invoice_below_zero_is_one_vendor_credit_with_the_same_lines(
     assert_eq!(written.len(), 1);
     assert!(stage.transactions("bills").await.is_empty());
     let credit = &written[0];
-    assert_eq!((text(credit, "credit_amount"), text(credit, "ref_number")), ("60.00".into(), "INV-7".into()));
+    assert_eq!(
+        (text(credit, "credit_amount"), text(credit, "ref_number")),
+        ("60.00".into(), "INV-7".into())
+    );
     assert_eq!(text(credit, "vendor_id"), site.vendor_id);
     let lines: Vec<(String, String)> = array(credit, "lines")
         .iter()
@@ -76,7 +79,10 @@ async fn comp_44_an_invoice_below_zero_is_one_vendor_credit_with_the_same_lines(
     for line in array(credit, "lines") {
         assert_eq!(text(&line, "customer_id"), site.job);
     }
-    assert_eq!(stage.record("requisitions", invoice).await["origin_id"], credit["id"]);
+    assert_eq!(
+        stage.record("requisitions", invoice).await["origin_id"],
+        credit["id"]
+    );
 
     // Pressed again: nothing more.
     stage.force("requisitions", invoice).await;
@@ -103,7 +109,9 @@ async fn comp_44_a_vendor_credit_whose_answers_are_lost_stands_once_also_if_the_
     stage.planned(planned + 1).await;
     stage.run().await;
     assert_eq!(credits(&site).await.len(), 1);
-    stage.set(&["negative_invoices_as_vendor_credits=false".to_owned()]).await;
+    stage
+        .set(&["negative_invoices_as_vendor_credits=false".to_owned()])
+        .await;
     // The session is given up after a while.
     stage.world.clock.advance(TimeDelta::hours(1));
     stage.settle().await;
@@ -120,7 +128,11 @@ async fn comp_44_without_the_setting_an_invoice_below_zero_is_refused_with_words
     let invoice = negative(&site).await;
     stage.export("requisitions", &[invoice], json!({})).await;
     let words = stage.failed(invoice).await;
-    for part in ["-60.00", "cannot be below zero", "negative_invoices_as_vendor_credits"] {
+    for part in [
+        "-60.00",
+        "cannot be below zero",
+        "negative_invoices_as_vendor_credits",
+    ] {
         assert!(words.contains(part), "{part}: {words}");
     }
     assert!(credits(&site).await.is_empty());
@@ -140,7 +152,10 @@ async fn comp_44_a_vendor_credit_is_unlinked_once_it_is_gone_and_compared_as_one
     let connection = store::find(db, stage.connection).await.unwrap().unwrap();
     repair::begin(db, &connection, &stage.world.clock).await.unwrap();
     stage.run().await;
-    let compared = comparison::store::report(db, stage.connection).await.unwrap().unwrap();
+    let compared = comparison::store::report(db, stage.connection)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(compared.findings, [], "it is there, as a vendor credit");
     let ask = async || {
         unlink::begin(db, &connection, &stage.world.clock, What::Invoice, invoice)

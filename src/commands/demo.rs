@@ -11,31 +11,36 @@ use serde_json::json;
 
 use super::{
     connection::{Add, Reach, render_qwc},
-    settings, stop_signal,
+    stop_signal,
 };
 use crate::{
     app::{self, Parts},
     clock::Clock,
     config::{Serving, Storage},
-    connections::store,
+    connections::{settings::change, store},
     database::Database,
+    procore::client::http_client,
     secrets::{self, Vault},
+    workers::clients::Clients,
 };
 
 mod books;
+mod compare;
 mod journey;
+mod read;
+mod records;
 mod remote;
 mod report;
 
 use journey::Journey;
 use remote::Remote;
 
-/// Play the whole journey: cost codes, vendors, a project, commitments and subcontractor invoices go from Procore to
-/// QuickBooks; checks and card payments come back. Exits 0 only if both sides agree to the cent.
+/// Play the whole journey: cost codes, vendors, projects, budgets, commitments, change orders and subcontractor invoices go
+/// from Procore to QuickBooks; checks, card payments and job costs come back. Exits 0 only if both sides agree to the cent.
 #[derive(Args, Debug)]
 pub struct Demo {
     /// How many records to export in all.
-    #[arg(long, env = "PLUMBLINE_DEMO_RECORDS", default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    #[arg(long, env = "PLUMBLINE_DEMO_RECORDS", default_value_t = 120, value_name = "N", value_parser = clap::value_parser!(u32).range(24..=100_000))]
     pub records: u32,
 
     /// Keep every HTTP, SOAP and qbXML message in this directory.
@@ -200,6 +205,9 @@ impl Demo {
             company: company_id,
             records: self.records,
             say,
+            db,
+            connection: added.id,
+            client: Clients::new(http_client()?, vault()?, Clock::System).of(&connection)?,
         };
         let books = journey.prepare().await?;
         // As an administrator would, after the first run has read the lists.
@@ -207,7 +215,7 @@ impl Demo {
             format!("retainage_item_list_id={}", books.retainage_item),
             "payment_schedule=daily".to_owned(),
         ];
-        settings::change(db, added.id, &changes, &clock).await?;
+        change::set(db, added.id, &changes, "the demonstration", &clock).await?;
         journey.run(&books).await
     }
 }

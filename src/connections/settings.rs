@@ -3,6 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::memo::MemoTemplate;
+
+pub mod change;
+pub mod history;
+pub mod memo;
+
 /// How often payments are read (behaviour.md §2, "Sync schedule").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,9 +61,11 @@ pub enum ProjectNumberField {
     None,
 }
 
-/// Settings of one connection. Every field has a default, so that older rows and partial updates read well.
+/// Settings of one connection. Every field has a default, so that older rows read well; what a newer version stored is passed
+/// over, so that both can run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of its own to tick")]
 pub struct Settings {
     /// ADV-07: a commitment without a typed QuickBooks Desktop ID takes its contract number.
     pub use_procore_contract_number: bool,
@@ -73,16 +81,35 @@ pub struct Settings {
     pub payment_schedule: PaymentSchedule,
     /// Since when payments are synced (PAY-11). Set when the schedule leaves `never`, never by hand.
     pub payments_since: Option<DateTime<Utc>>,
+    /// COMP-43: payments are read from company files of other than US editions too. Intuit documents them for the US alone.
+    pub payments_outside_us: bool,
+    /// COMP-37: what stands in the memo of a purchase order; its title, where there is no template.
+    pub memo_template: Option<MemoTemplate>,
     /// Cost codes: nested or flat items.
     pub item_naming: ItemNaming,
     /// Projects: a job under a customer, or a customer.
     pub job_placement: JobPlacement,
     /// MAP-07: where the project number goes.
     pub project_number_field: ProjectNumberField,
+    /// QBD-02: owner invoices become invoices in QuickBooks.
+    pub owner_invoices: bool,
+    /// `ListID` of the service item that carries retainage of owner invoices; without one, that of subcontractor invoices.
+    pub owner_retainage_item_list_id: Option<String>,
+    /// QBD-08: prime contract change orders become lines of the job's estimate.
+    pub prime_contract_change_orders: bool,
     /// Most tasks that share one message set, 1–500.
     pub batch_size: u16,
     /// Most records one query page holds, 1–5000.
     pub page_size: u16,
+}
+
+impl Settings {
+    /// The item that carries retainage of owner invoices.
+    pub fn owner_retainage_item(&self) -> Option<&str> {
+        self.owner_retainage_item_list_id
+            .as_deref()
+            .or(self.retainage_item_list_id.as_deref())
+    }
 }
 
 impl Default for Settings {
@@ -95,9 +122,14 @@ impl Default for Settings {
             sub_jobs: false,
             payment_schedule: PaymentSchedule::Never,
             payments_since: None,
+            payments_outside_us: false,
+            memo_template: None,
             item_naming: ItemNaming::default(),
             job_placement: JobPlacement::default(),
             project_number_field: ProjectNumberField::default(),
+            owner_invoices: false,
+            owner_retainage_item_list_id: None,
+            prime_contract_change_orders: false,
             batch_size: 20,
             page_size: 500,
         }

@@ -332,8 +332,12 @@ pub async fn set_webhook_token(
     Ok(())
 }
 
-/// Stores settings.
-pub async fn set_settings(db: impl PgExecutor<'_>, id: Uuid, settings: &Settings) -> Result<(), sqlx::Error> {
+/// Stores settings, by name; checking and remembering them is `settings::change`'s business.
+pub async fn set_settings(
+    db: impl PgExecutor<'_>,
+    id: Uuid,
+    settings: &impl Serialize,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update connections set settings = $2, metadata_stale_at = case when mirror_ready then now() end where id = $1",
         id,

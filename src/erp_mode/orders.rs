@@ -7,9 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::{priorities, subjects};
 use crate::{
+    connections::settings::Settings,
     links::{ItemType, NewLink, ProcoreItem, guid},
     procore::{
-        events::{BadItem, ErpEvent, EventError, LinkedRecord},
+        events::{
+            self, BadItem, ErpEvent, EventError, LinkedRecord,
+            catalog::{self, Handling, Switch},
+        },
         requisitions::RequisitionFacts,
     },
     tasks::{
@@ -29,6 +33,8 @@ mod change_order;
 mod commitment;
 mod invoice;
 mod job;
+mod owner_invoice;
+mod prime_change_order;
 mod standard_cost_code;
 mod unlink;
 mod vendor;
@@ -102,6 +108,26 @@ pub struct Plan {
     pub send_metadata: bool,
 }
 
+/// Reads an order. One that these settings have not switched on is refused before it is read any further.
+pub fn read(
+    request_name: &str,
+    payload: &serde_json::Value,
+    settings: &Settings,
+) -> Result<ErpEvent, EventError> {
+    let is_on = |switch| match switch {
+        Switch::OwnerInvoices => settings.owner_invoices,
+        Switch::PrimeContractChangeOrders => settings.prime_contract_change_orders,
+    };
+    match catalog::find(request_name).map(|event| event.handling) {
+        Some(Handling::Switched(switch, reason)) if !is_on(switch) => Ok(ErpEvent::Refused {
+            request_name: request_name.to_owned(),
+            reason,
+            request_detail_ids: events::request_detail_ids(payload),
+        }),
+        _ => ErpEvent::parse(request_name, payload),
+    }
+}
+
 /// Plans an order.
 pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
     let mut plan = Plan::default();
@@ -113,6 +139,8 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         ErpEvent::ExportBudget(order) => budget::plan(*order, known, &mut plan),
         ErpEvent::CreateChangeOrder(order) => change_order::plan(*order, known, &mut plan),
         ErpEvent::CreateRequisitions(orders) => invoice::plan(orders, known, &mut plan),
+        ErpEvent::CreatePaymentApplication(order) => owner_invoice::plan(*order, known, &mut plan),
+        ErpEvent::CreatePrimeChangeOrder(order) => prime_change_order::plan(*order, known, &mut plan),
         ErpEvent::SyncStandardCostCodes {
             list_id,
             request_detail_id,
@@ -170,6 +198,8 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         }
         ErpEvent::UnlinkCommitment(order) => unlink::commitment(order, &mut plan),
         ErpEvent::UnlinkChangeOrder(order) => unlink::change_order(order, &mut plan),
+        ErpEvent::UnlinkPaymentApplication(order) => unlink::payment_application(order, &mut plan),
+        ErpEvent::UnlinkPrimeChangeOrder(order) => unlink::prime_change_order(order, &mut plan),
         ErpEvent::ForgetCostTypes(ids) => plan.forget(ItemType::LineItemType, ids),
         ErpEvent::ForgetCostCodes {
             ids,

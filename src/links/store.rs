@@ -44,7 +44,7 @@ pub async fn newest(
            from (
                (select item_type, item_id, quickbooks_id, origin_code, linked_at, stands_as from links
                 where connection_id = $1 and gone_at is null
-                    and item_type in ('work_order_contract', 'purchase_order_contract', 'requisition')
+                    and item_type in ('work_order_contract', 'purchase_order_contract', 'requisition', 'payment_application')
                 order by linked_at desc, item_id desc limit $2)
                union all
                (select item_type, item_id, quickbooks_id, origin_code, linked_at, stands_as from links

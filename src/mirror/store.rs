@@ -4,15 +4,14 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ListKind, name_key};
+use super::{ListKind, ListRead, name_key};
 
-/// A list has been read to the end. After a full reading (no watermark went in: the task began at `began`), what was
-/// not seen is gone from QuickBooks, and its name is free again. When every list has been read once, writes may begin.
+/// A list has been read to the end. After a reading of the whole list (the task began at `began`), what was not seen is
+/// gone from QuickBooks, and its name is free again. When every list has been read once, writes may begin.
 pub async fn list_read(
     db: &mut PgConnection,
     connection_id: Uuid,
-    kind: ListKind,
-    watermark: Option<&str>,
+    read: &ListRead,
     began: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
@@ -20,20 +19,22 @@ pub async fn list_read(
         r#"insert into mirror_lists (connection_id, kind, read_at, watermark) values ($1, $2, $3, $4)
            on conflict (connection_id, kind) do update set read_at = excluded.read_at, watermark = excluded.watermark"#,
         connection_id,
-        kind.as_str(),
+        read.kind.as_str(),
         now,
-        watermark,
+        read.watermark.as_deref(),
     )
     .execute(&mut *db)
     .await?;
-    sqlx::query!(
-        "delete from mirror_records where connection_id = $1 and kind = $2 and seen_at < $3",
-        connection_id,
-        kind.as_str(),
-        began,
-    )
-    .execute(&mut *db)
-    .await?;
+    if read.whole {
+        sqlx::query!(
+            "delete from mirror_records where connection_id = $1 and kind = $2 and seen_at < $3",
+            connection_id,
+            read.kind.as_str(),
+            began,
+        )
+        .execute(&mut *db)
+        .await?;
+    }
     sqlx::query!(
         r#"update connections set
                mirror_ready = mirror_ready or (select count(*) from mirror_lists where connection_id = $1) >= $2,
@@ -41,12 +42,53 @@ pub async fn list_read(
            where id = $1"#,
         connection_id,
         i64::try_from(ListKind::ALL.len()).unwrap_or(i64::MAX),
-        matches!(kind, ListKind::Account | ListKind::VendorType | ListKind::Customer),
+        matches!(
+            read.kind,
+            ListKind::Account | ListKind::VendorType | ListKind::Customer
+        ),
         now,
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// These records were deleted in QuickBooks; their names are free again.
+pub async fn forget(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    gone: &[(ListKind, String)],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from mirror_records m using unnest($2::text[], $3::text[]) as gone(kind, list_id)
+         where m.connection_id = $1 and m.kind = gone.kind and m.list_id = gone.list_id",
+        connection_id,
+        &gone.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>() as &[&str],
+        &gone.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>() as &[&str],
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The latest change seen of each list that was read after `read_after`: local time without offset.
+pub async fn watermarks(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    read_after: DateTime<Utc>,
+) -> Result<Vec<(ListKind, String)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select kind, watermark as "watermark!" from mirror_lists
+           where connection_id = $1 and watermark is not null and read_at > $2"#,
+        connection_id,
+        read_after,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((ListKind::parse(&row.kind)?, row.watermark)))
+        .collect())
 }
 
 /// What was read of the lists counts no more, and nothing may be written until all have been read again.

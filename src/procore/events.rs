@@ -19,6 +19,8 @@ mod change_order;
 mod codes;
 mod commitment;
 mod job;
+mod payment_application;
+mod prime_change_order;
 mod requisition;
 mod unlink;
 mod vendor;
@@ -28,8 +30,10 @@ pub use change_order::{ChangeOrderLineOrder, ChangeOrderOrder};
 pub use codes::{CodePart, StandardCostCodeOrder};
 pub use commitment::{CommitmentKind, CommitmentLineOrder, CommitmentOrder, LineCostCode};
 pub use job::{JobOrder, ProjectCostCode};
+pub use payment_application::{PaymentApplicationLineOrder, PaymentApplicationOrder};
+pub use prime_change_order::{PrimeChangeLineOrder, PrimeChangeOrderOrder};
 pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrder};
-pub use unlink::{UnlinkChangeOrderOrder, UnlinkOrder};
+pub use unlink::{UnlinkChangeOrderOrder, UnlinkOrder, UnlinkPaymentApplicationOrder};
 pub use vendor::VendorOrder;
 
 /// Why a payload cannot be used as a whole.
@@ -83,6 +87,10 @@ pub enum ErpEvent {
     ExportBudget(Box<BudgetOrder>),
     /// Export a commitment change order.
     CreateChangeOrder(Box<ChangeOrderOrder>),
+    /// Export an owner invoice.
+    CreatePaymentApplication(Box<PaymentApplicationOrder>),
+    /// Export a prime contract change order.
+    CreatePrimeChangeOrder(Box<PrimeChangeOrderOrder>),
     /// Export subcontractor invoices.
     CreateRequisitions(Vec<Result<RequisitionOrder, BadItem>>),
     /// Read standard cost codes.
@@ -157,6 +165,10 @@ pub enum ErpEvent {
     UnlinkCommitment(UnlinkOrder),
     /// A user wants to unlink a commitment change order.
     UnlinkChangeOrder(UnlinkChangeOrderOrder),
+    /// A user wants to unlink an owner invoice.
+    UnlinkPaymentApplication(UnlinkPaymentApplicationOrder),
+    /// A user wants to unlink a prime contract change order, or Procore's support to reset it; then nobody waits.
+    UnlinkPrimeChangeOrder(UnlinkChangeOrderOrder),
     /// A subcontractor invoice was unlinked by Procore's support.
     ResetRequisition {
         /// The invoice.
@@ -206,6 +218,21 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             ErpEvent::CreateChangeOrder(Box::new(change_order::read(&order)?))
         }
         "create_budget" | "update_budget" => ErpEvent::ExportBudget(Box::new(budget::read(&order)?)),
+        "create_payment_application" => {
+            ErpEvent::CreatePaymentApplication(Box::new(payment_application::read(&order)?))
+        }
+        "unlink_payment_application" => {
+            ErpEvent::UnlinkPaymentApplication(unlink::payment_application(&order)?)
+        }
+        "create_prime_contract_change_order" => {
+            ErpEvent::CreatePrimeChangeOrder(Box::new(prime_change_order::read(&order)?))
+        }
+        "unlink_prime_contract_change_order" => {
+            ErpEvent::UnlinkPrimeChangeOrder(unlink::prime_change_order(&order)?)
+        }
+        "reset_prime_contract_change_order" => {
+            ErpEvent::UnlinkPrimeChangeOrder(unlink::reset_prime_change_order(&order)?)
+        }
         "create_requisitions" => ErpEvent::CreateRequisitions(requisition::read(&order)?),
         "sync_standard_cost_codes" => ErpEvent::SyncStandardCostCodes {
             list_id: data.field("standard_cost_code_list_id").optional_id()?,
@@ -266,6 +293,20 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
                 .ok_or_else(|| data.field("id").error("is missing"))?,
         },
         name => other(name, &payload),
+    })
+}
+
+/// A line of an order as it names its item: the code's own fields, which of them are told depends on the order.
+pub(crate) fn code_of(code: &Reader<'_>) -> Result<LineCostCode, ReadError> {
+    let code = code.object()?;
+    Ok(LineCostCode {
+        id: code.field("id").id()?,
+        full_code: match text_of(&code, "full_code")? {
+            Some(full) => full,
+            None => text_of(&code, "code")?.ok_or_else(|| code.field("full_code").error("is missing"))?,
+        },
+        origin_id: owned(text_of(&code, "origin_id")?),
+        standard_cost_code_id: code.field("standard_cost_code_id").optional_id()?,
     })
 }
 
@@ -585,6 +626,8 @@ mod tests {
                 "create_commitment_change_order",
                 "create_job_in_procore",
                 "create_or_update_job",
+                "create_payment_application",
+                "create_prime_contract_change_order",
                 "create_requisitions",
                 "create_standard_cost_codes",
                 "create_vendor",
@@ -597,6 +640,7 @@ mod tests {
                 "link_vendor",
                 "merge_vendors",
                 "reset_job",
+                "reset_prime_contract_change_order",
                 "reset_requisition",
                 "sync_contract_payments",
                 "sync_jobs",
@@ -607,6 +651,8 @@ mod tests {
                 "sync_vendors",
                 "unlink_commitment",
                 "unlink_commitment_change_order",
+                "unlink_payment_application",
+                "unlink_prime_contract_change_order",
                 "unlink_standard_cost_codes",
                 "unlink_vendor",
                 "update_budget",

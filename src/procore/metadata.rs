@@ -16,6 +16,8 @@ pub const PROJECT_NAME: usize = 41;
 pub const COMMITMENT_CODE: usize = 11;
 /// The longest bill number.
 pub const INVOICE_NUMBER: usize = 20;
+/// The longest number of an invoice to an owner.
+pub const OWNER_INVOICE_NUMBER: usize = 11;
 /// The longest cost code with all its levels.
 pub const COST_CODE: usize = 96;
 /// The longest commitment title.
@@ -44,6 +46,7 @@ pub struct Choice {
 
 /// What the document depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Contents {
     /// ADV-07: the contract number fills the QuickBooks Desktop ID.
     pub use_procore_contract_number: bool,
@@ -51,6 +54,10 @@ pub struct Contents {
     pub choose_customer: bool,
     /// Payments can be synced (US editions).
     pub sync_payments: bool,
+    /// QBD-02: owner invoices can be exported.
+    pub owner_invoices: bool,
+    /// QBD-08: prime contract change orders can be exported.
+    pub prime_contract_change_orders: bool,
     /// Vendor types.
     pub vendor_types: Vec<Choice>,
     /// Income accounts.
@@ -93,8 +100,8 @@ pub fn document(contents: &Contents) -> Value {
             "commitment_change_orders": change_orders(),
             "commitment_change_order_items": commitment_items(),
             "prime_contracts": disabled(),
-            "prime_contract_change_orders": disabled(),
-            "payment_applications": disabled(),
+            "prime_contract_change_orders": prime_change_orders(contents),
+            "payment_applications": payment_applications(contents),
             "company_level_direct_costs": disabled(),
         },
     }})
@@ -277,6 +284,50 @@ fn change_orders() -> Value {
             "warning_message": {"enabled": false, "message": ""},
             "fields": {"code": off()},
         }},
+    })
+}
+
+/// As with change orders of commitments, their number stays in Procore.
+fn prime_change_orders(contents: &Contents) -> Value {
+    if !contents.prime_contract_change_orders {
+        return disabled();
+    }
+    json!({
+        "enabled": true,
+        "configs": {"export": on(), "import": off(), "unlink": on(), "export_estimate_markup": on()},
+        "tab": id_column(),
+        "rules": {"export": {
+            "warning_message": {"enabled": false, "message": ""},
+            "fields": {"origin_code": off()},
+        }},
+    })
+}
+
+fn payment_applications(contents: &Contents) -> Value {
+    if !contents.owner_invoices {
+        return disabled();
+    }
+    json!({
+        "enabled": true,
+        "configs": {"export": on(), "import": off(), "unlink": on()},
+        "tab": id_column(),
+        "rules": {
+            "export": {
+                "warning_message": {"enabled": false, "message": ""},
+                "fields": {
+                    "invoice_number": {"enabled": true, "validation": {
+                        "present": {"enabled": true, "message": "Invoice number can't be blank."},
+                        "max_length": max(OWNER_INVOICE_NUMBER, Some(
+                            "Invoice number cannot be more than %{length} characters in QuickBooks Desktop."
+                        )),
+                    }},
+                    "billing_date": {"enabled": true, "validation": {
+                        "present": {"enabled": true, "message": "Billing date can't be blank."},
+                    }},
+                },
+            },
+            "save": {"fields": {}},
+        },
     })
 }
 
@@ -466,6 +517,37 @@ mod tests {
         );
     }
 
+    // QBD-02, QBD-08, QBD-30, QBD-31
+    #[test]
+    fn qbd_02_and_08_the_owners_side_is_there_by_setting_and_else_absent() {
+        let mut contents = contents();
+        let enabled = |contents: &Contents, entity: &str| {
+            let document = document(contents);
+            let entity = &document["settings"]["entities"][entity];
+            [
+                &entity["enabled"],
+                &entity["tab"]["enabled"],
+                &entity["configs"]["export"]["enabled"],
+            ]
+            .map(|flag| flag == &json!(true))
+        };
+        for entity in ["payment_applications", "prime_contract_change_orders"] {
+            assert_eq!(enabled(&contents, entity), [false; 3], "{entity}");
+        }
+        contents.owner_invoices = true;
+        assert_eq!(enabled(&contents, "payment_applications"), [true; 3]);
+        assert_eq!(enabled(&contents, "prime_contract_change_orders"), [false; 3]);
+        contents.prime_contract_change_orders = true;
+        assert_eq!(enabled(&contents, "prime_contract_change_orders"), [true; 3]);
+        let document = document(&contents);
+        for entity in ["payment_applications", "prime_contract_change_orders"] {
+            let unlink = &document["settings"]["entities"][entity]["configs"]["unlink"];
+            assert_eq!(unlink, &on(), "{entity}");
+        }
+        let length = "/settings/entities/payment_applications/rules/export/fields/invoice_number/validation/max_length/length";
+        assert_eq!(document.pointer(length), Some(&json!(11)));
+    }
+
     #[test]
     fn fields_asked_for_at_export() {
         let document = document(&contents());
@@ -505,7 +587,12 @@ mod tests {
         };
         let example: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let mut compared = 0;
-        compare(&document(&contents()), &example["metadata"], &mut compared, "");
+        let everything = Contents {
+            owner_invoices: true,
+            prime_contract_change_orders: true,
+            ..contents()
+        };
+        compare(&document(&everything), &example["metadata"], &mut compared, "");
         assert!(compared > 100, "{compared}");
     }
 

@@ -86,6 +86,31 @@ pub fn project(id: i64) -> String {
 /// Cost codes of a project.
 pub const COST_CODES: &str = "/rest/v1.0/cost_codes";
 
+/// Subcontractor invoices of a project.
+pub const REQUISITIONS: &str = "/rest/v1.1/requisitions";
+
+/// Subcontracts of a project.
+pub const WORK_ORDER_CONTRACTS: &str = "/rest/v1.0/work_order_contracts";
+
+/// Purchase orders of a project.
+pub const PURCHASE_ORDER_CONTRACTS: &str = "/rest/v1.0/purchase_order_contracts";
+
+/// Budget views of a project.
+pub const BUDGET_VIEWS: &str = "/rest/v1.0/budget_views";
+
+/// The lines of a budget view.
+pub fn budget_detail_rows(view: i64) -> String {
+    format!("/rest/v1.0/budget_views/{view}/detail_rows")
+}
+
+/// Projects of the company.
+pub const PROJECTS: &str = "/rest/v1.0/projects";
+
+/// One owner invoice.
+pub fn payment_application(id: i64) -> String {
+    format!("/rest/v1.0/payment_applications/{id}")
+}
+
 /// One subcontractor invoice.
 pub fn requisition(id: i64) -> String {
     format!("/rest/v1.1/requisitions/{id}")

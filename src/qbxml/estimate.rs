@@ -39,7 +39,10 @@ pub struct EstimateLineAdd {
     pub desc: Option<String>,
     /// What it costs.
     #[yaserde(rename = "Rate")]
-    pub rate: Price,
+    pub rate: Option<Price>,
+    /// What it earns, where it costs nothing. Never together with the rate.
+    #[yaserde(rename = "Amount")]
+    pub amount: Option<Money>,
 }
 
 /// An estimate to change, in schema order. Every line that is not named is deleted.
@@ -71,6 +74,9 @@ pub struct EstimateLineMod {
     /// What it costs.
     #[yaserde(rename = "Rate")]
     pub rate: Option<Price>,
+    /// What it earns, where it costs nothing.
+    #[yaserde(rename = "Amount")]
+    pub amount: Option<Money>,
 }
 
 impl EstimateLineMod {
@@ -88,7 +94,8 @@ impl EstimateLineMod {
             txn_line_id: NEW_LINE.to_owned(),
             item: Some(line.item),
             desc: line.desc,
-            rate: Some(line.rate),
+            rate: line.rate,
+            amount: line.amount,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum RecordKind {
     Bill,
     /// A vendor credit.
     VendorCredit,
+    /// An invoice.
+    Invoice,
 }
 
 /// A record as it stands in QuickBooks.
@@ -68,13 +70,14 @@ const OF_TRANSACTIONS: [&str; 4] = ["TxnID", "EditSequence", "RefNumber", "Exter
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Vendor,
         Self::Customer,
         Self::Item,
         Self::PurchaseOrder,
         Self::Bill,
         Self::VendorCredit,
+        Self::Invoice,
     ];
 
     /// Its name in the database.
@@ -86,6 +89,7 @@ impl RecordKind {
             Self::PurchaseOrder => "purchase_order",
             Self::Bill => "bill",
             Self::VendorCredit => "vendor_credit",
+            Self::Invoice => "invoice",
         }
     }
 
@@ -103,12 +107,16 @@ impl RecordKind {
             Self::PurchaseOrder => "purchase order",
             Self::Bill => "bill",
             Self::VendorCredit => "vendor credit",
+            Self::Invoice => "invoice",
         }
     }
 
     /// Transactions have numbers, list records have names.
     pub fn is_transaction(self) -> bool {
-        matches!(self, Self::PurchaseOrder | Self::Bill | Self::VendorCredit)
+        matches!(
+            self,
+            Self::PurchaseOrder | Self::Bill | Self::VendorCredit | Self::Invoice
+        )
     }
 
     /// The element of one such record in an answer.
@@ -120,6 +128,7 @@ impl RecordKind {
             Self::PurchaseOrder => "PurchaseOrderRet",
             Self::Bill => "BillRet",
             Self::VendorCredit => "VendorCreditRet",
+            Self::Invoice => "InvoiceRet",
         }
     }
 
@@ -131,6 +140,7 @@ impl RecordKind {
             Self::PurchaseOrder => "PurchaseOrderQueryRq",
             Self::Bill => "BillQueryRq",
             Self::VendorCredit => "VendorCreditQueryRq",
+            Self::Invoice => "InvoiceQueryRq",
         }
     }
 
@@ -198,6 +208,7 @@ pub fn deleted(kinds: &[RecordKind]) -> Vec<Request> {
             RecordKind::PurchaseOrder => transactions.push("PurchaseOrder"),
             RecordKind::Bill => transactions.push("Bill"),
             RecordKind::VendorCredit => transactions.push("VendorCredit"),
+            RecordKind::Invoice => transactions.push("Invoice"),
             RecordKind::Vendor => lists.push("Vendor"),
             RecordKind::Customer => lists.push("Customer"),
             RecordKind::Item => lists.extend(["ItemService", "ItemNonInventory", "ItemOtherCharge"]),
@@ -308,7 +319,8 @@ mod tests {
         let requests = deleted(&RecordKind::ALL);
         assert_eq!(
             requests[0].body,
-            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>VendorCredit</TxnDelType>"
+            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>VendorCredit</TxnDelType>\
+             <TxnDelType>Invoice</TxnDelType>"
         );
         assert!(
             requests[1]

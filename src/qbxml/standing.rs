@@ -21,7 +21,7 @@ pub struct Standing {
     /// Its number.
     #[yaserde(rename = "RefNumber")]
     pub ref_number: Option<String>,
-    /// What is linked to it: payments and credits of a bill, bills of a purchase order.
+    /// What is linked to it: payments and credits of a bill or an invoice, bills of a purchase order.
     #[yaserde(rename = "LinkedTxn")]
     pub linked: Vec<LinkedTransaction>,
 }
@@ -51,6 +51,9 @@ impl LinkedTransaction {
             "BillPaymentCreditCard" => "credit card payment",
             "VendorCredit" => "vendor credit",
             "Bill" => "bill",
+            "ReceivePayment" => "payment received",
+            "CreditMemo" => "credit memo",
+            "Deposit" => "deposit",
             "PurchaseOrder" => "purchase order",
             other => other,
         };

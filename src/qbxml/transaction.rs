@@ -58,6 +58,16 @@ impl TransactionQuery {
         }
     }
 
+    /// The transactions with these ids, with their lines, and with what is linked to them where that is wanted.
+    pub(super) fn by_ids_with_lines(txn_ids: &[String], with_links: bool) -> Self {
+        Self {
+            txn_ids: txn_ids.to_vec(),
+            include_line_items: true,
+            include_linked: with_links.then_some(true),
+            ..Self::default()
+        }
+    }
+
     /// The transactions with any of these numbers, without their lines.
     pub(super) fn by_ref_numbers(ref_numbers: &[String]) -> Self {
         Self {
@@ -87,6 +97,7 @@ mod tests {
         bill::{self, BillAdd, BillRet, ItemLineAdd},
         estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod},
         identity::RecordKind,
+        invoice::{self, InvoiceAdd, InvoiceLineAdd},
         purchase_order::{
             self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
             PurchaseOrderRet,
@@ -149,7 +160,13 @@ mod tests {
         let budget_line = EstimateLineAdd {
             item: ListRef::by_id("80-2"),
             desc: text("Original budget"),
-            rate: Price::parse("-200.25").unwrap(),
+            rate: Price::parse("-200.25").ok(),
+            amount: None,
+        };
+        let revenue_line = EstimateLineAdd {
+            rate: None,
+            amount: Some(Money::from_cents(34_385)),
+            ..budget_line.clone()
         };
         let kept = PurchaseOrderLineMod::kept("5A03-1767650001");
         let new = order.lines.iter().cloned().map(PurchaseOrderLineMod::new);
@@ -163,6 +180,18 @@ mod tests {
             purchase_order::modify(change),
             bill::add(bill.clone()),
             vendor_credit::add(bill.into()),
+            invoice::add(InvoiceAdd {
+                customer: ListRef::by_id("80-3"),
+                txn_date: "2026-03-31".to_owned(),
+                ref_number: "x".repeat(invoice::REF_NUMBER_MAX),
+                memo: text(&"x".repeat(invoice::MEMO_MAX)),
+                external_guid: text("{1F6E4C52-7C1B-4D6B-9C5E-0A1B2C3D4E04}"),
+                lines: vec![InvoiceLineAdd {
+                    item: ListRef::by_id("80-2"),
+                    desc: text(&"x".repeat(invoice::DESC_MAX)),
+                    amount: Money::from_cents(-10_000),
+                }],
+            }),
             estimate::add(EstimateAdd {
                 customer: ListRef::by_id("80-3"),
                 memo: text("Budget"),
@@ -175,6 +204,7 @@ mod tests {
                 lines: vec![
                     EstimateLineMod::kept("5B02-1767650001"),
                     EstimateLineMod::new(budget_line),
+                    EstimateLineMod::new(revenue_line),
                 ],
             }),
         ]
@@ -230,12 +260,16 @@ mod tests {
             vendor_credit::by_id("5C1A-1770000001"),
             vendor_credit::by_ref_number("9348"),
             standing::query(RecordKind::VendorCredit, "5C1A-1770000001"),
+            invoice::by_id("5D1A-1770000001"),
+            invoice::by_ref_number("12"),
+            standing::query(RecordKind::Invoice, "5D1A-1770000001"),
         ];
         let queries: Vec<Request> = queries
             .into_iter()
             .chain(crate::qbxml::identity::every_query())
             .chain(crate::qbxml::cost_transaction::every_query())
             .chain([crate::qbxml::job_report::query("80000001-1770000000")])
+            .chain(crate::qbxml::totals::every_query())
             .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);

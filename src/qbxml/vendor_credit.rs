@@ -138,11 +138,18 @@ mod tests {
             due_date: Some("2026-04-30".into()),
             ref_number: "9348".into(),
             external_guid: Some("{g}".into()),
-            lines: vec![line(None, Some(-10_000)), line(Some("-4"), None), line(None, Some(250))],
+            lines: vec![
+                line(None, Some(-10_000)),
+                line(Some("-4"), None),
+                line(None, Some(250)),
+            ],
             ..BillAdd::default()
         };
         let request = add(bill.into());
-        assert_eq!((request.element, request.access), ("VendorCreditAddRq", Access::Write));
+        assert_eq!(
+            (request.element, request.access),
+            ("VendorCreditAddRq", Access::Write)
+        );
         let rest = "<CustomerRef><ListID>J</ListID></CustomerRef><BillableStatus>NotBillable</BillableStatus></ItemLineAdd>";
         let item = "<ItemLineAdd><ItemRef><ListID>I</ListID></ItemRef>";
         assert!(

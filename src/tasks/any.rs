@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, unlink};
+use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, tie_out, unlink};
 use crate::qbxml::{Access, Response};
 
 macro_rules! any_task {
@@ -79,6 +79,10 @@ any_task! {
     Budget(exports::budget::BudgetExport) = "budget",
     /// A subcontractor invoice → a bill.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
+    /// An owner invoice → an invoice.
+    OwnerInvoice(exports::owner_invoice::OwnerInvoiceExport) = "owner_invoice",
+    /// A prime contract change order → lines of the job's estimate.
+    PrimeChangeOrder(exports::prime_change_order::PrimeChangeOrderExport) = "prime_change_order",
     /// Lists → the mirror.
     ListRefresh(imports::lists::ListRefresh) = "list_refresh",
     /// Vendors → staged companies.
@@ -91,10 +95,12 @@ any_task! {
     PaymentsImport(imports::payments::PaymentsImport) = "payments_import",
     /// A record unlinked, once it is gone from QuickBooks.
     Unlink(unlink::Unlink) = "unlink",
-    /// A change order unlinked, once its lines are gone from QuickBooks.
+    /// A change order of either kind unlinked, once its lines are gone from QuickBooks.
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
+    /// What linked transactions come to.
+    TieOut(tie_out::TieOut) = "tie_out",
     /// Links compared with QuickBooks.
     Reconcile(reconcile::Reconcile) = "reconcile",
 }

@@ -3,12 +3,17 @@
 mod answers;
 pub mod budget;
 pub mod change_order;
+mod closing_date;
 pub mod coding;
 pub mod commitment;
 mod faults;
 pub mod invoice;
 pub mod job;
+mod number;
+pub mod owner_invoice;
 mod plain_text;
+pub mod prime_change_order;
+mod retainage;
 pub mod standard_cost_code;
 pub mod vendor;
 mod written;

@@ -5,6 +5,7 @@ pub(in crate::tasks) mod fixture;
 pub mod job_costs;
 pub mod jobs;
 pub mod lists;
+mod local_time;
 pub mod payments;
 pub mod records;
 pub mod standard_cost_codes;

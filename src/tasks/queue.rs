@@ -20,7 +20,7 @@ use crate::{
     job_costs::{self, JobCostsEffect},
     links, mirror, payments,
     qbxml::Access,
-    writebacks,
+    tie_out, writebacks,
 };
 
 /// Priority of what others wait for (lists); smaller is earlier.
@@ -631,9 +631,11 @@ pub async fn settle(
         unlinked.extend(done.unlinked);
         traces.mirrored.extend(done.mirror);
         paid.extend(done.payments);
-        for (kind, watermark) in done.mirrored {
-            mirror::store::list_read(db, connection_id, kind, watermark.as_deref(), row.created_at, now)
-                .await?;
+        if !done.mirror_gone.is_empty() {
+            mirror::store::forget(db, connection_id, &done.mirror_gone).await?;
+        }
+        for read in done.mirrored {
+            mirror::store::list_read(db, connection_id, &read, row.created_at, now).await?;
         }
         if let Some(compared) = done.compared {
             comparison::store::note(db, connection_id, id, now, &compared).await?;
@@ -650,6 +652,9 @@ pub async fn settle(
                 tracing::warn!(connection = %connection_id, job = job_list_id, difference, "job costs differ from QuickBooks' own report");
                 settled.job_cost_differences += 1;
             }
+        }
+        for effect in &done.tie_out {
+            tie_out::store::apply(db, connection_id, row.created_at, now, effect).await?;
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

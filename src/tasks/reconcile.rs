@@ -31,7 +31,7 @@ const ALONE_AT_ONCE: usize = 100;
 const MOST_EXAMPLES: usize = 2;
 
 /// The types of link that are compared, in this order. Lines go with their commitment or invoice.
-const TYPES: [ItemType; 8] = [
+const TYPES: [ItemType; 9] = [
     ItemType::Vendor,
     ItemType::Project,
     ItemType::SubJob,
@@ -40,6 +40,7 @@ const TYPES: [ItemType; 8] = [
     ItemType::WorkOrderContract,
     ItemType::PurchaseOrderContract,
     ItemType::Requisition,
+    ItemType::PaymentApplication,
 ];
 
 /// Names of the compared types in the database, for counting.
@@ -55,6 +56,7 @@ pub fn record_kind(item_type: ItemType) -> Option<RecordKind> {
         ItemType::StandardCostCode => RecordKind::Item,
         ItemType::WorkOrderContract | ItemType::PurchaseOrderContract => RecordKind::PurchaseOrder,
         ItemType::Requisition => RecordKind::Bill,
+        ItemType::PaymentApplication => RecordKind::Invoice,
         _ => return None,
     })
 }
@@ -578,7 +580,7 @@ fn changes(kind: RecordKind, known: &KnownLink, stands: &Identity) -> Option<Str
         && last != now
     {
         let words = match kind {
-            RecordKind::Bill => "it was changed since; a payment does that too",
+            RecordKind::Bill | RecordKind::Invoice => "it was changed since; a payment does that too",
             RecordKind::VendorCredit => "it was changed since; applying it to a bill does that too",
             _ => "it was changed since",
         };

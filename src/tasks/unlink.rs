@@ -1,4 +1,4 @@
-//! Unlinking: QuickBooks is asked whether a record is still there before Procore forgets its QuickBooks side (QBD-29,
+//! Unlinking: QuickBooks is asked whether a record is still there before Procore forgets its QuickBooks side (QBD-29 to
 //! QBD-32). Nothing is written to QuickBooks: what is to go, a person deletes there.
 //!
 //! The two answers are in Procore's own words; what hangs on a record that is still there is named behind them.
@@ -55,10 +55,20 @@ impl Unlink {
         }
     }
 
+    /// An owner invoice, whose invoice must be gone (QBD-30).
+    pub fn payment_application(id: i64, told_id: Option<String>) -> Self {
+        Self {
+            items: vec![ProcoreItem::new(ItemType::PaymentApplication, id)],
+            kind: RecordKind::Invoice,
+            told_id,
+            asking: Vec::new(),
+        }
+    }
+
     /// What Procore calls it.
     fn word(&self) -> &'static str {
         match self.kind {
-            RecordKind::Bill | RecordKind::VendorCredit => "invoice",
+            RecordKind::Bill | RecordKind::VendorCredit | RecordKind::Invoice => "invoice",
             _ => "commitment",
         }
     }
@@ -153,10 +163,7 @@ impl Machine for Unlink {
             // It never was in QuickBooks.
             return Step::Finished(self.done(facts));
         }
-        let stands_as = self
-            .items
-            .iter()
-            .find_map(|item| facts.link_of(*item)?.stands_as);
+        let stands_as = self.items.iter().find_map(|item| facts.link_of(*item)?.stands_as);
         Step::Advance(
             Self {
                 asking,
@@ -321,6 +328,39 @@ mod tests {
         );
     }
 
+    // QBD-30
+    #[test]
+    fn qbd_30_an_invoice_that_stands_keeps_its_link_and_the_receipt_on_it_is_named() {
+        let item = ProcoreItem::new(ItemType::PaymentApplication, 9);
+        let links = [link(item, "5D-1")];
+        let invoice = "<InvoiceRet><TxnID>5D-1</TxnID><RefNumber>12</RefNumber><LinkedTxn><TxnID>6A-1</TxnID>\
+            <TxnType>ReceivePayment</TxnType><TxnDate>2026-04-30</TxnDate><RefNumber>771</RefNumber>\
+            <Amount>-5.00</Amount></LinkedTxn></InvoiceRet>";
+        let unlink = Unlink::payment_application(9, None);
+        let Outcome::Failed(failure, effects) =
+            run(&unlink, &links, &[Response::ok("InvoiceQueryRs", invoice)])
+        else {
+            panic!()
+        };
+        assert_eq!(
+            failure.messages,
+            [
+                "The invoice is still in QuickBooks Desktop. Please delete it before retrying.",
+                "It is invoice 12.",
+                "In QuickBooks it is linked to: payment received 771 of 2026-04-30. Delete or unapply that first."
+            ]
+        );
+        assert_eq!(effects, Effects::default());
+        let gone = Response::failed("InvoiceQueryRs", 500, "not found");
+        let Outcome::Done(effects, messages) = run(&unlink, &links, &[gone]) else {
+            panic!()
+        };
+        assert_eq!(
+            (effects.unlinked, messages),
+            (vec![item], vec![UNLINKED.to_owned()])
+        );
+    }
+
     #[test]
     fn comp_44_an_invoice_that_became_a_vendor_credit_is_asked_for_as_one() {
         let mut links = [link(ProcoreItem::new(ItemType::Requisition, 9), "5C-1")];
@@ -335,7 +375,10 @@ mod tests {
             panic!()
         };
         let text = failure.text();
-        assert!(text.contains("It is vendor credit INV-1.") && text.contains("bill 9"), "{text}");
+        assert!(
+            text.contains("It is vendor credit INV-1.") && text.contains("bill 9"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -182,11 +182,17 @@ impl Probe {
 }
 
 fn kind(link: &NewestLink) -> Option<RecordKind> {
-    link.stands_as.or_else(|| reconcile::record_kind(link.item.item_type))
+    link.stands_as
+        .or_else(|| reconcile::record_kind(link.item.item_type))
 }
 
 fn name(link: &NewestLink) -> String {
-    reconcile::record(link.item.item_type, link.stands_as, link.name.as_deref(), &link.quickbooks_id)
+    reconcile::record(
+        link.item.item_type,
+        link.stands_as,
+        link.name.as_deref(),
+        &link.quickbooks_id,
+    )
 }
 
 #[cfg(test)]

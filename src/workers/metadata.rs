@@ -65,7 +65,11 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
     Ok(Contents {
         use_procore_contract_number: connection.settings.use_procore_contract_number,
         choose_customer: connection.settings.job_placement == JobPlacement::UnderCustomer,
-        sync_payments: connection.company_file.country.is_empty() || connection.company_file.is_us(),
+        sync_payments: connection.company_file.country.is_empty()
+            || connection.company_file.is_us()
+            || connection.settings.payments_outside_us,
+        owner_invoices: connection.settings.owner_invoices,
+        prime_contract_change_orders: connection.settings.prime_contract_change_orders,
         vendor_types: offered(store::choices(db, id, ListKind::VendorType, &[]).await?),
         income_accounts: offered(
             store::choices(db, id, ListKind::Account, &["Income", "OtherIncome"]).await?,

@@ -25,7 +25,7 @@ use crate::{
         erp_requests,
         error::{ErrorKind, ProcoreError},
         events::{ErpEvent, ProjectCostCode},
-        projects,
+        payment_applications, projects,
         request_details::{self, RequestDetail},
         requisitions::{self, RequisitionFacts},
     },
@@ -225,12 +225,13 @@ impl Orders {
         };
         let client = self.clients.of(&connection)?;
         let request = erp_requests::get(&client, order.id).await?;
-        let event = ErpEvent::parse(&request.request_name, &request.payload);
+        let event = orders::read(&request.request_name, &request.payload, &connection.settings);
         let patient = order.own_failures + 1 < MOST_REFUSED_FACTS;
         let mut plan = match event {
             Err(error) => orders::refuse(&error),
             Ok(mut event) => {
                 complete_job(&client, &mut event, patient).await?;
+                complete_owner_invoice(&client, &mut event, patient).await?;
                 let details = self
                     .requisition_facts(&client, &connection, &event, patient)
                     .await?;
@@ -507,6 +508,37 @@ async fn complete_job(
         for code in job.cost_codes.iter_mut().filter(|code| unknown(code)) {
             code.standard_cost_code_id = standard.get(&code.id).copied();
         }
+    }
+    Ok(())
+}
+
+/// The order of an owner invoice names neither its project nor the cost codes of its lines; the ordinary API does. What
+/// cannot be read, not even by the `patient`, is left to the order's own fields.
+async fn complete_owner_invoice(
+    client: &ProcoreClient,
+    event: &mut ErpEvent,
+    patient: bool,
+) -> Result<(), ProcoreError> {
+    let ErpEvent::CreatePaymentApplication(order) = event else {
+        return Ok(());
+    };
+    let facts = match payment_applications::find(client, order).await {
+        Ok(facts) => facts,
+        Err(error) if patient || error.is_transient() => return Err(error),
+        Err(error) => {
+            tracing::warn!(
+                payment_application = order.id,
+                error = &error as &dyn std::error::Error,
+                "an owner invoice cannot be read; using the order's fields"
+            );
+            None
+        }
+    };
+    let Some(mut facts) = facts else { return Ok(()) };
+    order.project_id = Some(facts.project_id);
+    order.current_payment_due = facts.current_payment_due.or(order.current_payment_due);
+    for line in order.lines.iter_mut().filter(|line| line.cost_code.is_none()) {
+        line.cost_code = facts.codes.remove(&line.id);
     }
     Ok(())
 }

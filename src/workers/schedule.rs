@@ -1,4 +1,5 @@
-//! Schedules: payments at the chosen frequency, the first reading of the lists, and the look for lost webhooks.
+//! Schedules: payments at the chosen frequency, what is read regularly, the first reading of the lists, and the look for
+//! lost webhooks.
 
 use std::time::Duration;
 
@@ -20,11 +21,10 @@ use crate::{
     tasks::queue,
 };
 
+mod regular;
+
 /// Connections looked after at once: one whose Procore does not answer holds up nobody.
 const AT_ONCE: usize = 8;
-
-/// How often the costs of the synced projects are read.
-const JOB_COSTS_EVERY: TimeDelta = TimeDelta::hours(2);
 
 /// Whether payments are to be read now. `last` is when they were last asked for by schedule.
 pub fn payments_due(schedule: PaymentSchedule, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
@@ -85,13 +85,12 @@ impl Schedule {
             });
         }
         while working.join_next().await.is_some() {}
-        Ok(())
+        regular::enqueue_due(&self.db, self.clock.now()).await
     }
 
     async fn of(&self, connection: &Connection) -> Result<(), sqlx::Error> {
         self.lists(connection).await?;
         self.payments(connection).await?;
-        self.job_costs(connection).await?;
         self.poll(connection).await?;
         self.metadata(connection).await
     }
@@ -157,51 +156,6 @@ impl Schedule {
         if ours == 1 && !waits {
             let task = erp_mode::scheduled_payments(connection.payments_watermark.clone());
             queue::enqueue(&mut transaction, connection.id, now, &[task]).await?;
-        }
-        transaction.commit().await
-    }
-
-    /// Costs of the synced projects: the first time two hours after the first of them was linked, unless Procore asks for
-    /// them earlier. One replica moves the time, and only it enqueues.
-    async fn job_costs(&self, connection: &Connection) -> Result<(), sqlx::Error> {
-        if !connection.mirror_ready {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let mut transaction = self.db.begin().await?;
-        let due = sqlx::query_scalar!(
-            r#"update connections set job_costs_run_at = $2
-               from (select job_costs_run_at from connections where id = $1) before
-               where id = $1 and (connections.job_costs_run_at is null or connections.job_costs_run_at <= $3
-                       or connections.job_costs_run_at > $4)
-                   and exists (select from links where connection_id = $1 and item_type = 'project')
-               returning before.job_costs_run_at is not null as "due!""#,
-            connection.id,
-            now,
-            now - JOB_COSTS_EVERY,
-            now + JOB_COSTS_EVERY,
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if due == Some(true) {
-            // One that waits reads all there is.
-            let waits = sqlx::query_scalar!(
-                r#"select exists (select from tasks where connection_id = $1 and subject = 'job_costs'
-                       and label = $2 and status in ('waiting', 'ready', 'later', 'asked')) as "waits!""#,
-                connection.id,
-                erp_mode::scheduled_job_costs().label,
-            )
-            .fetch_one(&mut *transaction)
-            .await?;
-            if !waits {
-                queue::enqueue(
-                    &mut transaction,
-                    connection.id,
-                    now,
-                    &[erp_mode::scheduled_job_costs()],
-                )
-                .await?;
-            }
         }
         transaction.commit().await
     }

@@ -105,3 +105,22 @@ pub async fn codes(stage: &Stage, codes: &[(&str, &str, Option<i64>)]) -> Vec<i6
 pub fn accounts(stage: &Stage) -> Value {
     json!({"income_account_origin_id": stage.books.income_account, "expense_account_origin_id": stage.books.expense_account})
 }
+
+/// A prime contract with these lines, each on the next of the codes; its id and its lines' ids.
+pub async fn prime_contract(site: &Site, number: &str, amounts: &[&str]) -> (i64, Vec<i64>) {
+    let lines: Vec<Value> = amounts
+        .iter()
+        .enumerate()
+        .map(|(n, amount)| json!({"cost_code_id": site.codes[n % 2], "description": format!("Line {}", n + 1), "amount": amount}))
+        .collect();
+    let body = json!({"project_id": site.project, "number": number, "title": "Tower", "lines": lines});
+    let answer = site.stage.make("/prime-contracts", &body).await;
+    (answer["ids"][0].as_i64().unwrap(), ids(&answer["line_ids"][0]))
+}
+
+/// The user reads all of this.
+pub fn has(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not told: {message}");
+    }
+}

@@ -7,12 +7,9 @@ use std::{path::PathBuf, time::Duration};
 
 use plumbline::{
     clock::Clock,
-    commands::{
-        connection::{Add, Reach, render_qwc},
-        settings,
-    },
+    commands::connection::{Add, Reach, render_qwc},
     config::Serving,
-    connections::store,
+    connections::{settings::change, store},
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -134,6 +131,7 @@ impl Stage {
 
     /// Everything started, connected and registered; QuickBooks' lists have been read once.
     pub async fn with(setting: Setting) -> Self {
+        let country = setting.quickbooks.company.country.clone();
         let world = World::with(setting.serving, setting.clock.clone()).await;
         let running = (
             procore_simulator::start(procore_simulator::Options::default())
@@ -160,7 +158,7 @@ impl Stage {
             procore_api_url: running.0.url().parse().unwrap(),
             company_name: None,
             company_file: None,
-            country: Some("US".to_owned()),
+            country: Some(country),
             qwc_dir: Some(directory.join("qwc")),
             skip_registration: false,
             reach,
@@ -212,9 +210,15 @@ impl Stage {
 
     /// What an administrator changes: `NAME=VALUE`.
     pub async fn set(&self, changes: &[String]) {
-        settings::change(self.world.db(), self.connection, changes, &self.world.clock)
-            .await
-            .unwrap();
+        change::set(
+            self.world.db(),
+            self.connection,
+            changes,
+            "Ann",
+            &self.world.clock,
+        )
+        .await
+        .unwrap();
     }
 
     // ---- Procore

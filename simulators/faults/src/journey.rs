@@ -38,11 +38,15 @@ pub(crate) enum Journey {
     BudgetChange,
     /// What the bookkeeper entered for the job comes to Procore.
     JobCosts,
+    /// Owner invoices become invoices, with retainage.
+    OwnerInvoice,
+    /// The owner pays more: lines on the estimate of the budget.
+    PrimeChangeOrder,
 }
 
 impl Journey {
     /// All of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Vendor,
         Self::CostCodes,
         Self::Job,
@@ -54,6 +58,8 @@ impl Journey {
         Self::Budget,
         Self::BudgetChange,
         Self::JobCosts,
+        Self::OwnerInvoice,
+        Self::PrimeChangeOrder,
     ];
 
     /// The name on the command line.
@@ -70,6 +76,8 @@ impl Journey {
             Self::Budget => "budget",
             Self::BudgetChange => "budget-change",
             Self::JobCosts => "job-costs",
+            Self::OwnerInvoice => "owner-invoice",
+            Self::PrimeChangeOrder => "prime-change-order",
         }
     }
 
@@ -78,8 +86,8 @@ impl Journey {
         match self {
             Self::Vendor | Self::CostCodes | Self::Lists => &[],
             Self::Job => &[Self::CostCodes],
-            Self::Budget => &[Self::CostCodes, Self::Job],
-            Self::BudgetChange => &[Self::CostCodes, Self::Job, Self::Budget],
+            Self::Budget | Self::OwnerInvoice => &[Self::CostCodes, Self::Job],
+            Self::BudgetChange | Self::PrimeChangeOrder => &[Self::CostCodes, Self::Job, Self::Budget],
             Self::Commitment => &[Self::Vendor, Self::CostCodes, Self::Job],
             Self::ChangeOrder | Self::Invoice => {
                 &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment]
@@ -108,6 +116,8 @@ impl Journey {
             // Standing first: they are read when the order is planned, and what changes it must survive.
             Self::ChangeOrder => stage.bookkeeper_adds_a_line().await?,
             Self::JobCosts => stage.bookkeeper_enters_costs().await?,
+            Self::OwnerInvoice => world.set("owner_invoices=true").await?,
+            Self::PrimeChangeOrder => world.set("prime_contract_change_orders=true").await?,
             _ => {}
         }
         world.director.arm();
@@ -155,6 +165,8 @@ impl<'a> Stage<'a> {
             Journey::Budget => self.budget(whole).await,
             Journey::BudgetChange => self.budget_change().await,
             Journey::JobCosts => self.job_costs().await,
+            Journey::OwnerInvoice => self.owner_invoice().await,
+            Journey::PrimeChangeOrder => self.prime_change_order().await,
         }
     }
 
@@ -384,6 +396,46 @@ impl<'a> Stage<'a> {
         self.world.rests().await
     }
 
+    /// The id of a prime contract on the project's codes, and those of its lines.
+    async fn prime_contract(&self) -> anyhow::Result<(i64, Vec<i64>)> {
+        let lines: Vec<Value> = self
+            .project_codes
+            .iter()
+            .zip(["2000000.00", "500.00", "900.84"])
+            .map(|(code, amount)| json!({"cost_code_id": code, "amount": amount, "description": "As agreed"}))
+            .collect();
+        let body = json!({"project_id": self.project, "number": "PC-1", "title": "Tower", "lines": lines});
+        let answer = self.make("/prime-contracts", body).await?;
+        let id = ids(&answer["ids"]).first().copied();
+        Ok((id.context("no prime contract")?, ids(&answer["line_ids"][0])))
+    }
+
+    async fn owner_invoice(&mut self) -> anyhow::Result<Rest> {
+        let (contract, lines) = self.prime_contract().await?;
+        let bills = json!([
+            {"prime_contract_id": contract, "invoice_number": "APP-1", "billing_date": "2026-03-31", "lines": [
+                {"line_id": lines[0], "amount": "200000.29", "materials": "0.06", "retainage_held": "20000.03"},
+                {"line_id": lines[1], "amount": "4.35"}]},
+            {"prime_contract_id": contract, "invoice_number": "APP-2", "billing_date": "2026-04-30", "lines": [
+                {"line_id": lines[2], "amount": "700.84", "retainage_released": "0.29"}]},
+        ]);
+        let made = self.made("/payment-applications", bills).await?;
+        self.export("payment_application", &made, json!({})).await?;
+        self.press_twice("payment_application", made[0]).await?;
+        self.world.rests().await
+    }
+
+    async fn prime_change_order(&mut self) -> anyhow::Result<Rest> {
+        let (contract, _) = self.prime_contract().await?;
+        let order = json!({"prime_contract_id": contract, "title": "More", "lines": [
+            {"cost_code_id": self.project_codes[0], "amount": "1000.29", "description": "Deeper"},
+            {"cost_code_id": self.project_codes[1], "amount": "-4.35", "description": "Left out"}]});
+        let made = self.made("/prime-change-orders", order).await?;
+        self.export("change_order", &made, json!({})).await?;
+        self.press_twice("change_order", made[0]).await?;
+        self.world.rests().await
+    }
+
     async fn bookkeeper_enters_costs(&self) -> anyhow::Result<()> {
         let file = self.world.file().await?;
         let id_of = |list: &str, key: &str, value: &str| {
@@ -497,6 +549,7 @@ pub(crate) async fn press_again(world: &World, expected: &[i64]) -> anyhow::Resu
             "requisition" => "requisitions",
             "budget" => "budget",
             "change_order" => "change_order",
+            "payment_application" => "payment_application",
             "" => {
                 let body = json!({"what": last_refresh(&state)});
                 world.procore.post(&world.of_company("/refresh"), &body).await?;

@@ -101,6 +101,8 @@ impl Picture {
             "change_orders",
             "budgets",
             "requisitions",
+            "prime_contracts",
+            "payment_applications",
             "contract_payments",
         ] {
             for record in array(&state, list) {

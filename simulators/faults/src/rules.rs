@@ -81,7 +81,38 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
         compare("commitment", commitment, "purchase_orders", all);
     }
     for budget in array(state, "budgets") {
-        compare("budget", budget, "estimates", sum(array(budget, "lines")));
+        // What an owner pays more stands on the same estimate.
+        let paid_more: Decimal = array(state, "change_orders")
+            .iter()
+            .filter(|change| {
+                let of_prime = array(state, "prime_contracts")
+                    .iter()
+                    .any(|contract| contract["id"] == change["commitment_id"]);
+                of_prime
+                    && change["project_id"] == budget["project_id"]
+                    && !text(change, "origin_id").is_empty()
+            })
+            .map(|change| sum(array(change, "lines")))
+            .sum();
+        compare(
+            "budget",
+            budget,
+            "estimates",
+            sum(array(budget, "lines")) + paid_more,
+        );
+    }
+    for application in array(state, "payment_applications") {
+        let due: Decimal = array(application, "items")
+            .iter()
+            .map(|item| {
+                money(item, "amount") + money(item, "materials")
+                    - money(item, "retainage_held")
+                    - money(item, "materials_retainage_held")
+                    + money(item, "retainage_released")
+                    + money(item, "materials_retainage_released")
+            })
+            .sum();
+        compare("owner invoice", application, "invoices", due);
     }
     for requisition in array(state, "requisitions") {
         let due = money(&requisition["summary"], "current_payment_due");

@@ -12,11 +12,8 @@ use std::{
 use anyhow::{Context, bail};
 use plumbline::{
     clock::Clock,
-    commands::{
-        connection::{Add, Reach, render_qwc},
-        settings,
-    },
-    connections::store,
+    commands::connection::{Add, Reach, render_qwc},
+    connections::{settings::change, store},
     database::embedded::{Cluster, Durability},
     secrets::Vault,
 };
@@ -413,7 +410,14 @@ impl World {
 
     /// Changes a setting of the connection: `NAME=VALUE`.
     pub(crate) async fn set(&self, change: &str) -> anyhow::Result<()> {
-        settings::change(&self.db, self.connection, &[change.to_owned()], &Clock::System).await?;
+        change::set(
+            &self.db,
+            self.connection,
+            &[change.to_owned()],
+            "the sweep",
+            &Clock::System,
+        )
+        .await?;
         Ok(())
     }
 

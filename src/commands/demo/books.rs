@@ -14,25 +14,32 @@ pub(super) struct Books {
     pub(super) items_before: Vec<String>,
 }
 
+/// Fewer records make no journey.
+const LEAST: usize = 24;
+
 /// How many of each record make up `records` in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sizes {
     pub(super) codes: usize,
     pub(super) vendors: usize,
     pub(super) commitments: usize,
+    pub(super) change_orders: usize,
     pub(super) invoices: usize,
 }
 
 impl Sizes {
-    /// A fifth each of codes, vendors and commitments; the rest are invoices. One more record is the project.
+    /// A quarter vendors, a sixth each codes and commitments, of which every fourth is changed; two projects with their
+    /// budgets; the rest are invoices.
     pub(super) fn of(records: u32) -> Self {
-        let records = usize::try_from(records).unwrap_or(10).max(10);
-        let fifth = records / 5;
+        let records = usize::try_from(records).unwrap_or(LEAST).max(LEAST);
+        let (vendors, sixth) = (records / 4, records / 6);
+        let change_orders = sixth.div_ceil(4);
         Self {
-            codes: fifth,
-            vendors: fifth,
-            commitments: fifth,
-            invoices: records - 3 * fifth - 1,
+            codes: sixth,
+            vendors,
+            commitments: sixth,
+            change_orders,
+            invoices: records - vendors - 2 * sixth - change_orders - 4,
         }
     }
 }
@@ -68,9 +75,15 @@ mod tests {
 
     #[test]
     fn sizes_add_up() {
-        for records in [10, 40, 200, 999] {
+        for records in [24, 40, 120, 200, 999] {
             let sizes = Sizes::of(records);
-            let all = sizes.codes + sizes.vendors + sizes.commitments + sizes.invoices + 1;
+            let projects = 2;
+            let all = sizes.codes
+                + sizes.vendors
+                + sizes.commitments
+                + sizes.change_orders
+                + sizes.invoices
+                + 2 * projects;
             assert_eq!(all, usize::try_from(records).unwrap());
         }
     }

@@ -3,11 +3,20 @@
 use anyhow::{Context, bail};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
 
 use super::{
-    books::{Books, Sizes, cents, vendor_name},
+    books::{Books, Sizes, vendor_name},
+    read::{array, field, ids, list, total, transactions, vendor_of},
+    records::{BY_HAND, budget, change_order, commitment, costs, invoice, payment},
     remote::Remote,
-    report::{Line, Progress, Report},
+    report::{Progress, Report},
+};
+use crate::{
+    clock::Clock,
+    commands::reconcile::{self, TieOutReport},
+    procore::client::ProcoreClient,
 };
 
 /// Runs of the Web Connector before something that should have happened is given up.
@@ -20,13 +29,16 @@ pub(super) struct Journey<'a> {
     pub(super) company: i64,
     pub(super) records: u32,
     pub(super) say: &'a Progress,
+    pub(super) db: &'a PgPool,
+    pub(super) connection: Uuid,
+    pub(super) client: ProcoreClient,
 }
 
 /// What was made in Procore.
 #[derive(Default)]
-struct Made {
+pub(super) struct Made {
     closed: usize,
-    runs: usize,
+    pub(super) runs: usize,
 }
 
 impl Journey<'_> {
@@ -92,7 +104,7 @@ impl Journey<'_> {
         Ok(())
     }
 
-    fn company(&self, rest: &str) -> String {
+    pub(super) fn company(&self, rest: &str) -> String {
         format!("/control/companies/{}{rest}", self.company)
     }
 
@@ -180,45 +192,65 @@ impl Journey<'_> {
         self.export("vendor", &vendors, fields, &mut made).await?;
 
         self.say
-            .step("Exporting a project: a job under Acme Development, with its cost codes");
+            .step("Exporting two projects: jobs under Acme Development, with their cost codes");
         let answer = self
             .procore
             .post(
                 &self.company("/projects"),
-                &json!([{"name": "Harbor Tower", "number": "2026-014", "address": "1 Harbor Way", "city": "Carpinteria",
-                    "state_code": "CA", "zip": "93013", "active": true, "cost_codes": leaves}]),
+                &json!([
+                    {"name": "Harbor Tower", "number": "2026-014", "address": "1 Harbor Way", "city": "Carpinteria",
+                        "state_code": "CA", "zip": "93013", "active": true, "cost_codes": leaves},
+                    {"name": "Library Annex", "number": "2026-015", "address": "2 Book Street", "city": "Ventura",
+                        "state_code": "CA", "zip": "93001", "active": true, "cost_codes": leaves},
+                ]),
             )
             .await?;
-        let project = answer["ids"][0].as_i64().context("no project")?;
-        let codes = ids(&answer["cost_code_ids"][0]);
-        self.export(
-            "project",
-            &[project],
-            json!({"customer_origin_id": books.customer}),
-            &mut made,
-        )
-        .await?;
+        let projects = ids(&answer["ids"]);
+        let codes: Vec<Vec<i64>> = array(&answer, "cost_code_ids").iter().map(ids).collect();
+        anyhow::ensure!(projects.len() == 2 && codes.len() == 2, "two projects: {answer}");
+        let customer = json!({"customer_origin_id": books.customer});
+        self.export("project", &projects, customer, &mut made).await?;
+
+        self.say.step("Exporting their budgets: estimates");
+        let budgets: Vec<Value> = (0..2).map(|n| budget(n, projects[n], &codes[n])).collect();
+        let budgets = self.made("/budgets", &Value::from(budgets)).await?;
+        self.export("budget", &budgets, json!({}), &mut made).await?;
 
         self.say.step(&format!(
             "Exporting {} commitments: purchase orders",
             sizes.commitments
         ));
         let commitments: Vec<Value> = (0..sizes.commitments)
-            .map(|n| commitment(n, project, &vendors, &codes))
+            .map(|n| commitment(n, projects[n % 2], &vendors, &codes[n % 2]))
             .collect();
         let answer = self
             .procore
             .post(&self.company("/commitments"), &Value::from(commitments))
             .await?;
         let commitments = ids(&answer["ids"]);
-        let lines: Vec<Vec<i64>> = answer["line_ids"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(ids)
-            .collect();
+        let lines: Vec<Vec<i64>> = array(&answer, "line_ids").iter().map(ids).collect();
         self.export("commitment", &commitments, json!({}), &mut made)
             .await?;
+
+        self.say.step(&format!(
+            "Exporting {} change orders: lines added to those purchase orders",
+            sizes.change_orders
+        ));
+        // Every third commitment is by unit; these are by amount.
+        let changes: Vec<Value> = (0..sizes.change_orders)
+            .map(|n| change_order(n, commitments[3 * n], &lines[3 * n]))
+            .collect();
+        let changes = self.made("/change-orders", &Value::from(changes)).await?;
+        self.export("change_order", &changes, json!({}), &mut made)
+            .await?;
+        let change = json!({"cost_code_id": codes[0][0], "amount": "-1250.07", "notes": "Value engineering"});
+        self.procore
+            .post(
+                &self.company(&format!("/budgets/{}/changes", budgets[0])),
+                &change,
+            )
+            .await?;
+        self.export("budget", &budgets[..1], json!({}), &mut made).await?;
 
         self.say.step(&format!(
             "Exporting {} subcontractor invoices: bills with retainage",
@@ -256,7 +288,85 @@ impl Journey<'_> {
                 .await?;
             self.settle(&mut made, 1).await?;
         }
-        self.compare(books, &made).await
+        self.say
+            .step("The bookkeeper enters costs of the jobs: bills, receipts, checks, cards, credits; Procore asks for them");
+        self.job_costs(&projects, &mut made).await?;
+
+        self.say
+            .step("Both systems' totals of each project are put side by side");
+        let tied = self.tie_out(&mut made).await?;
+        self.compare(books, &made, tied).await
+    }
+
+    /// Costs of both jobs, and Procore's budget shows them.
+    async fn job_costs(&self, projects: &[i64], made: &mut Made) -> anyhow::Result<()> {
+        let file = self.quickbooks.get("/control/company-file").await?;
+        let id_of = |kind: &str| -> anyhow::Result<String> {
+            list(&file, "accounts")
+                .into_iter()
+                .find(|account| field(account, "account_type") == kind)
+                .map(|account| field(&account, "id"))
+                .with_context(|| format!("the company file has no {kind} account"))
+        };
+        let (bank, card) = (id_of("Bank")?, id_of("CreditCard")?);
+        let state = self.procore.get(&self.company("/state")).await?;
+        let vendor = list(&file, "vendors")
+            .first()
+            .map(|vendor| field(vendor, "full_name"))
+            .context("no vendor")?;
+        for (n, project) in projects.iter().enumerate() {
+            let record = array(&state, "projects")
+                .into_iter()
+                .find(|record| record["id"] == json!(project))
+                .context("no project")?;
+            let job = field(&record, "origin_id");
+            let items: Vec<String> = array(&state, "cost_codes")
+                .iter()
+                .filter(|code| code["project_id"] == json!(project))
+                .filter_map(|code| Some(field(code, "origin_id").split_once('|')?.1.to_owned()))
+                .collect();
+            anyhow::ensure!(!items.is_empty(), "project {project} has no synced codes");
+            for (kind, body) in costs(n * 10, &vendor, &bank, &card, &job, &items) {
+                self.person(kind, &body).await?;
+            }
+            let event = json!({"request_name": "sync_single_job", "request_data": {"id": job, "company_id": self.company}});
+            self.procore.post(&self.company("/event"), &event).await?;
+        }
+        for _ in 0..MOST_RUNS {
+            self.update().await?;
+            made.runs += 1;
+            let state = self.procore.get(&self.company("/state")).await?;
+            let told = |project: &i64| {
+                array(&state, "erp_job_costs").iter().any(|costs| {
+                    costs["project_id"] == json!(project) && !costs["job_to_date_cost"].is_null()
+                })
+            };
+            if projects.iter().all(told) {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        bail!("Procore was never told of the job costs")
+    }
+
+    async fn tie_out(&self, made: &mut Made) -> anyhow::Result<TieOutReport> {
+        let task = reconcile::begin(self.db, self.connection, &Clock::System).await?;
+        for _ in 0..MOST_RUNS {
+            self.update().await?;
+            made.runs += 1;
+            let status = sqlx::query_scalar!("select status from tasks where id = $1", task)
+                .fetch_one(self.db)
+                .await?;
+            match status.as_str() {
+                "done" => {
+                    let mut db = self.db.acquire().await?;
+                    return TieOutReport::read(&mut db, &self.client, self.connection, None).await;
+                }
+                "failed" => bail!("QuickBooks' totals could not be read; see `plumbline task show {task}`"),
+                _ => {}
+            }
+        }
+        bail!("QuickBooks' totals were never read")
     }
 
     /// Adds records in Procore; their ids.
@@ -283,6 +393,7 @@ impl Journey<'_> {
         let file = self.quickbooks.get("/control/company-file").await?;
         let mut bills: Vec<(String, String, Decimal)> = transactions(&file, "bills")
             .into_iter()
+            .filter(|bill| !field(bill, "ref_number").starts_with(BY_HAND))
             .map(|bill| (vendor_of(&bill), field(&bill, "id"), total(&bill)))
             .collect();
         // One check pays bills of one vendor only.
@@ -318,237 +429,4 @@ impl Journey<'_> {
         }
         Ok(rows)
     }
-
-    /// Both sides beside each other, read from the stand-ins, not from the service.
-    async fn compare(&self, books: &Books, made: &Made) -> anyhow::Result<Report> {
-        let procore = self.procore.get(&self.company("/state")).await?;
-        let file = self.quickbooks.get("/control/company-file").await?;
-        let synced = |what: &str| -> Vec<Value> {
-            array(&procore, what)
-                .into_iter()
-                .filter(|record| record["origin_id"].is_string())
-                .collect()
-        };
-        let mut problems = Vec::new();
-        let items = list(&file, "items")
-            .into_iter()
-            .filter(|item| !books.items_before.contains(&field(item, "id")))
-            .count();
-        let jobs = list(&file, "customers")
-            .into_iter()
-            .filter(|customer| !field(customer, "parent").is_empty())
-            .count();
-        let commitments = synced("commitments");
-        let requisitions = synced("requisitions");
-        let orders = transactions(&file, "purchase_orders");
-        let bills = transactions(&file, "bills");
-        // A voided payment keeps its row, with nothing paid.
-        let payments: Vec<Value> = array(&procore, "invoice_payments")
-            .into_iter()
-            .filter(|payment| !money(payment, "amount").is_zero())
-            .collect();
-        let mut paid: Vec<(Decimal, usize)> = Vec::new();
-        for kind in ["bill_payment_checks", "bill_payment_credit_cards"] {
-            for payment in transactions(&file, kind) {
-                let applied = array(&payment, "applied");
-                paid.push((
-                    applied.iter().map(|applied| money(applied, "amount")).sum(),
-                    applied.len(),
-                ));
-            }
-        }
-        let sum = |records: &[Value], key: &str| -> Decimal {
-            records.iter().map(|record| money(record, key)).sum()
-        };
-        let lines = vec![
-            Line {
-                what: "Cost codes → service items",
-                procore: (synced("standard_cost_codes").len(), None),
-                quickbooks: (items, None),
-            },
-            Line {
-                what: "Companies → vendors",
-                procore: (synced("vendors").len(), None),
-                quickbooks: (list(&file, "vendors").len(), None),
-            },
-            Line {
-                what: "Projects → jobs",
-                procore: (synced("projects").len(), None),
-                quickbooks: (jobs, None),
-            },
-            Line {
-                what: "Commitments → purchase orders",
-                procore: (commitments.len(), Some(commitments.iter().map(total).sum())),
-                quickbooks: (orders.len(), Some(orders.iter().map(total).sum())),
-            },
-            Line {
-                what: "Subcontractor invoices → bills",
-                procore: (
-                    requisitions.len(),
-                    Some(
-                        requisitions
-                            .iter()
-                            .map(|requisition| money(&requisition["summary"], "current_payment_due"))
-                            .sum(),
-                    ),
-                ),
-                quickbooks: (bills.len(), Some(bills.iter().map(total).sum())),
-            },
-            Line {
-                what: "Payments issued ← bill payments",
-                procore: (payments.len(), Some(sum(&payments, "amount"))),
-                quickbooks: (
-                    paid.iter().map(|(_, rows)| rows).sum(),
-                    Some(paid.iter().map(|(amount, _)| *amount).sum()),
-                ),
-            },
-        ];
-        for (what, records) in [("purchase order", &orders), ("bill", &bills)] {
-            let mut numbers: Vec<String> = records
-                .iter()
-                .map(|record| format!("{} {}", vendor_of(record), field(record, "ref_number")))
-                .collect();
-            numbers.sort();
-            problems.extend(
-                numbers
-                    .windows(2)
-                    .filter(|pair| pair[0] == pair[1])
-                    .map(|pair| format!("the {what} {} stands twice", pair[0])),
-            );
-        }
-        problems.extend(
-            array(&procore, "violations")
-                .iter()
-                .map(|violation| format!("a rule of Procore's was broken: {violation}")),
-        );
-        let open = array(&procore, "request_details")
-            .iter()
-            .filter(|detail| !["success", "failed"].contains(&field(detail, "status").as_str()))
-            .count();
-        if open > 0 {
-            problems.push(format!("{open} request details were never closed"));
-        }
-        Ok(Report {
-            lines,
-            problems,
-            exchanges: made.runs + 1,
-            seconds: self.say.seconds(),
-        })
-    }
-}
-
-/// Every third is a subcontract by unit, the others by amount.
-fn commitment(n: usize, project: i64, vendors: &[i64], codes: &[i64]) -> Value {
-    let by_unit = n % 3 == 2;
-    let lines: Vec<Value> = (0..3)
-        .map(|line| {
-            let code = codes[(n * 3 + line) % codes.len()];
-            let description = format!("Line {} of contract {n}: “as agreed”", line + 1);
-            if by_unit {
-                let quantity = 10 + n % 7 + line;
-                json!({"cost_code_id": code, "description": description, "quantity": quantity.to_string(), "unit_cost": "125.50", "uom": "ea"})
-            } else {
-                json!({"cost_code_id": code, "description": description, "amount": cents(n * 3 + line).to_string()})
-            }
-        })
-        .collect();
-    json!({
-        "project_id": project,
-        "vendor_id": vendors[n % vendors.len()],
-        "type": if n.is_multiple_of(2) { "WorkOrderContract" } else { "PurchaseOrderContract" },
-        "number": format!("SC-{:04}", n + 1),
-        "title": format!("Contract {} – Harbor Tower", n + 1),
-        "description": "As per drawings",
-        "status": "Approved",
-        "accounting_method": if by_unit { "unit" } else { "amount" },
-        "lines": lines,
-    })
-}
-
-/// Progress invoices: a part of each line, with retainage held on some and released on others.
-fn invoice(n: usize, commitments: &[i64], lines: &[Vec<i64>]) -> Value {
-    let which = n % commitments.len();
-    let items: Vec<Value> = lines[which]
-        .iter()
-        .enumerate()
-        .map(|(line, id)| {
-            let amount = (cents(n * 5 + line) / Decimal::from(7)).round_dp(2);
-            let held = if n.is_multiple_of(3) {
-                (amount / Decimal::TEN).round_dp(2)
-            } else {
-                Decimal::ZERO
-            };
-            let released = if n % 3 == 1 && line == 0 {
-                Decimal::new(1050, 2)
-            } else {
-                Decimal::ZERO
-            };
-            json!({
-                "commitment_line_id": id, "amount": amount.to_string(), "accounting_method": "amount",
-                "retainage_held": held.to_string(), "retainage_released": released.to_string(),
-            })
-        })
-        .collect();
-    json!({
-        "commitment_id": commitments[which],
-        "invoice_number": format!("INV-{:05}", n + 1),
-        "billing_date": format!("2026-{:02}-28", n % 9 + 1),
-        "payment_date": if n.is_multiple_of(2) { json!(format!("2026-{:02}-15", n % 9 + 2)) } else { Value::Null },
-        "status": "approved",
-        "lines": items,
-    })
-}
-
-fn payment(bills: &[(&String, Decimal)], method: &str, number: usize) -> Value {
-    json!({
-        "bills": bills.iter().map(|(id, amount)| json!({"txn_id": id, "amount": amount.to_string()})).collect::<Vec<_>>(),
-        "method": method,
-        "ref_number": number.to_string(),
-        "memo": format!("Paid with no. {number}"),
-    })
-}
-
-fn ids(value: &Value) -> Vec<i64> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_i64)
-        .collect()
-}
-
-fn array(value: &Value, key: &str) -> Vec<Value> {
-    value[key].as_array().cloned().unwrap_or_default()
-}
-
-fn list(file: &Value, kind: &str) -> Vec<Value> {
-    array(&file["lists"], kind)
-}
-
-fn transactions(file: &Value, kind: &str) -> Vec<Value> {
-    array(&file["transactions"], kind)
-}
-
-fn field(value: &Value, key: &str) -> String {
-    match &value[key] {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => String::new(),
-    }
-}
-
-fn money(value: &Value, key: &str) -> Decimal {
-    field(value, key).parse().unwrap_or_default()
-}
-
-/// The sum of a transaction's lines.
-fn total(transaction: &Value) -> Decimal {
-    array(transaction, "lines")
-        .iter()
-        .map(|line| money(line, "amount"))
-        .sum()
-}
-
-fn vendor_of(transaction: &Value) -> String {
-    field(transaction, "vendor_id")
 }

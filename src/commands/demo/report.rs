@@ -5,7 +5,7 @@ use std::time::Instant;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::commands::table;
+use crate::commands::{reconcile::TieOutReport, table};
 
 /// Progress, one line per step.
 #[derive(Debug)]
@@ -51,9 +51,11 @@ impl Line {
 }
 
 /// The result.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Report {
     pub(super) lines: Vec<Line>,
+    /// The same by project, as the service sees it.
+    pub(super) tied: TieOutReport,
     /// Anything that is wrong besides the totals: records twice, details left open, rules of Procore broken.
     pub(super) problems: Vec<String>,
     pub(super) exchanges: usize,
@@ -63,7 +65,7 @@ pub(super) struct Report {
 impl Report {
     /// Whether both sides agree to the cent and nothing else is wrong.
     pub(super) fn agrees(&self) -> bool {
-        self.lines.iter().all(Line::agrees) && self.problems.is_empty()
+        self.lines.iter().all(Line::agrees) && self.tied.agrees() && self.problems.is_empty()
     }
 
     pub(super) fn json(&self) -> Value {
@@ -76,6 +78,7 @@ impl Report {
                 "quickbooks": side(&line.quickbooks),
                 "agrees": line.agrees(),
             })).collect::<Vec<_>>(),
+            "tie_out": self.tied.json(),
             "problems": self.problems,
             "update_sessions": self.exchanges,
             "seconds": (self.seconds * 10.0).round() / 10.0,
@@ -108,6 +111,8 @@ impl Report {
             &["", "Procore", "amount", "QuickBooks", "amount", "difference", ""],
             &rows,
         );
+        println!();
+        self.tied.print();
         println!();
         for problem in &self.problems {
             println!("Problem: {problem}");

@@ -102,6 +102,7 @@ fn export(
         vendor_name: order.vendor.name,
         vendor_origin_id: order.vendor.origin_id,
         project_id: Some(order.project.id),
+        project_name: order.project.name,
         job_list_id: order.job_origin_id.or(order.project.origin_id),
         origin_id: order.origin_id,
         date: order.date,

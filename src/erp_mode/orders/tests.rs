@@ -352,6 +352,84 @@ fn what_is_not_handled_is_said_to_everybody_who_waits() {
     assert_eq!(nobody.rejections[0].detail, None);
 }
 
+// QBD-02, QBD-08, QBD-30, QBD-31
+#[test]
+fn qbd_02_and_08_what_is_not_switched_on_is_refused_unread_and_each_has_its_own_setting() {
+    let refused = |name: &str, settings: &Settings| {
+        // Nothing of it could be read.
+        let payload = json!({"request_data": {"request_detail_id": 4}});
+        match read(name, &payload, settings) {
+            Ok(event @ ErpEvent::Refused { .. }) => {
+                let plan = plan(
+                    event,
+                    &Known {
+                        company_id: 7,
+                        requisition_details: &HashMap::new(),
+                        payments_watermark: None,
+                    },
+                );
+                assert_eq!(plan.rejections[0].detail, Some(DetailRef::Id(4)));
+                let said = plan.rejections[0].messages.concat();
+                assert!(said.contains("not enabled"), "{said}");
+                true
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => false,
+        }
+    };
+    let invoices = Settings {
+        owner_invoices: true,
+        ..Settings::default()
+    };
+    let changes = Settings {
+        prime_contract_change_orders: true,
+        ..Settings::default()
+    };
+    for (names, on, other) in [
+        (
+            &["create_payment_application", "unlink_payment_application"][..],
+            &invoices,
+            &changes,
+        ),
+        (
+            &[
+                "create_prime_contract_change_order",
+                "unlink_prime_contract_change_order",
+                "reset_prime_contract_change_order",
+            ],
+            &changes,
+            &invoices,
+        ),
+    ] {
+        for name in names {
+            assert!(refused(name, &Settings::default()), "{name}");
+            assert!(refused(name, other), "{name}");
+            assert!(!refused(name, on), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_markup_that_does_not_make_the_amount_is_refused() {
+    let line = |amount: &str| {
+        json!({"id": 5, "amount": amount, "extended_amount": "299.0", "markup_line_items": [{"amount": "44.85"}],
+            "cost_code": {"id": 6, "full_code": "01-100", "origin_id": "J|I"}})
+    };
+    let order = |amount: &str| {
+        json!({"request_data": {"request_detail_id": 4, "project": {"id": 8, "origin_id": "J"},
+            "prime_contract": {"id": 1, "number": "PC-1"}, "prime_contract_change_order": {"id": 2, "number": "001"},
+            "prime_contract_change_order_items": [line(amount)]}})
+    };
+    let fine = plain("create_prime_contract_change_order", &order("343.85"));
+    assert_eq!(subjects_of(&fine), ["prime_contract:1"]);
+    assert_eq!(fine.tasks[0].label, "Change order 001 of prime contract PC-1");
+    let without = plain("create_prime_contract_change_order", &order("299.0"));
+    assert!(
+        without.rejections[0].messages[0].contains("with the markup 44.85"),
+        "{without:?}"
+    );
+}
+
 #[test]
 fn an_order_that_cannot_be_read_is_answered_with_the_field() {
     let plan = plain(
@@ -395,6 +473,11 @@ fn reference_payloads_are_planned_where_present() {
         "create_commitment_change_order",
         "create_budget",
         "create_requisitions",
+        "create_payment_application",
+        "create_prime_contract_change_order",
+        "unlink_payment_application",
+        "unlink_prime_contract_change_order",
+        "reset_prime_contract_change_order",
         "unlink_commitment",
         "unlink_commitment_change_order",
         // It is offered again.

@@ -10,17 +10,39 @@ pub enum Handling {
     Handled,
     /// Procore asks for nothing, and there is nothing to be done.
     NothingRequired,
+    /// It is carried out where a setting asks for it; else it is refused, and whoever waits for it reads these words.
+    Switched(Switch, &'static str),
     /// It is refused, and whoever waits for it reads why.
     Refused,
 }
 
+/// What a connection can have switched on, which Procore's own connector for QuickBooks Desktop lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Owner invoices.
+    OwnerInvoices,
+    /// Prime contract change orders.
+    PrimeContractChangeOrders,
+}
+
+impl Switch {
+    /// The setting's name.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::OwnerInvoices => "owner_invoices",
+            Self::PrimeContractChangeOrders => "prime_contract_change_orders",
+        }
+    }
+}
+
 impl Handling {
     /// The words in `docs/EVENTS.md`.
-    pub fn words(self) -> &'static str {
+    pub fn words(self) -> String {
         match self {
-            Self::Handled => "handled",
-            Self::NothingRequired => "nothing required",
-            Self::Refused => "refused",
+            Self::Handled => "handled".to_owned(),
+            Self::NothingRequired => "nothing required".to_owned(),
+            Self::Switched(switch, _) => format!("with `{}`", switch.setting()),
+            Self::Refused => "refused".to_owned(),
         }
     }
 }
@@ -48,6 +70,14 @@ const fn nothing(name: &'static str, what: &'static str) -> EventKind {
     EventKind {
         name,
         handling: Handling::NothingRequired,
+        what,
+    }
+}
+
+const fn switched(name: &'static str, switch: Switch, what: &'static str, off: &'static str) -> EventKind {
+    EventKind {
+        name,
+        handling: Handling::Switched(switch, off),
         what,
     }
 }
@@ -172,29 +202,39 @@ pub const EVENTS: [EventKind; 51] = [
         "unlink_commitment_change_order",
         "QuickBooks is asked whether its lines are gone from the purchase order; only then is the link forgotten.",
     ),
-    refused(
+    switched(
         "create_payment_application",
+        Switch::OwnerInvoices,
+        "The owner invoice becomes an invoice on the project's job.",
         "Owner invoices are not exported to QuickBooks: this is not enabled. Enter the invoice in QuickBooks.",
     ),
-    refused(
+    switched(
         "unlink_payment_application",
-        "Owner invoices are not exported to QuickBooks, so there is nothing to unlink.",
+        Switch::OwnerInvoices,
+        "QuickBooks is asked whether the invoice is gone; only then is the link forgotten.",
+        "Owner invoices are not exported to QuickBooks, so there is nothing to unlink: this is not enabled.",
     ),
     refused(
         "sync_prime_contracts",
         "Prime contracts are not imported from QuickBooks: this is not enabled.",
     ),
-    refused(
+    switched(
         "create_prime_contract_change_order",
+        Switch::PrimeContractChangeOrders,
+        "Its lines are added to the job's estimate, which the budget has made.",
         "Prime contract change orders are not exported to QuickBooks: this is not enabled.",
     ),
-    refused(
+    switched(
         "reset_prime_contract_change_order",
-        "Prime contract change orders are not exported to QuickBooks, so there is nothing to reset.",
+        Switch::PrimeContractChangeOrders,
+        "QuickBooks is asked whether its lines are gone from the estimate; only then is the link forgotten.",
+        "Prime contract change orders are not exported to QuickBooks, so there is nothing to reset: this is not enabled.",
     ),
-    refused(
+    switched(
         "unlink_prime_contract_change_order",
-        "Prime contract change orders are not exported to QuickBooks, so there is nothing to unlink.",
+        Switch::PrimeContractChangeOrders,
+        "QuickBooks is asked whether its lines are gone from the estimate; only then is the link forgotten.",
+        "Prime contract change orders are not exported to QuickBooks, so there is nothing to unlink: this is not enabled.",
     ),
     refused(
         "create_company_level_direct_cost",
@@ -239,9 +279,14 @@ pub fn document() -> String {
         );
     }
     let count = |handling| EVENTS.iter().filter(|event| event.handling == handling).count();
+    let switched = EVENTS
+        .iter()
+        .filter(|event| matches!(event.handling, Handling::Switched(..)))
+        .count();
     let _ = write!(
         text,
-        "\n{} handled, {} with nothing required, {} refused with the reason; {} in all.\n",
+        "\n{} handled, {switched} where a setting asks for it (else they are refused with the reason), {} with nothing required, \
+         {} refused with the reason; {} in all.\n",
         count(Handling::Handled),
         count(Handling::NothingRequired),
         count(Handling::Refused),
@@ -295,15 +340,15 @@ mod tests {
                 (Handling::Refused, Ok(ErpEvent::Refused { .. }))
                 | (Handling::NothingRequired, Ok(ErpEvent::NothingToDo { .. })) => {}
                 (
-                    Handling::Handled,
+                    Handling::Handled | Handling::Switched(..),
                     Ok(ErpEvent::Refused { .. } | ErpEvent::NothingToDo { .. } | ErpEvent::Unknown { .. }),
                 )
                 | (Handling::Refused | Handling::NothingRequired, _) => {
                     panic!("{} is not read as the table says", event.name)
                 }
-                (Handling::Handled, Ok(_)) => {}
+                (Handling::Handled | Handling::Switched(..), Ok(_)) => {}
                 // The dictionary's own examples are shortened here and there.
-                (Handling::Handled, Err(error)) => {
+                (Handling::Handled | Handling::Switched(..), Err(error)) => {
                     panic!("{}: {error}", event.name);
                 }
             }

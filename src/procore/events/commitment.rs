@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::{LinkedRecord, Order, date_of, edit_sequence, linked, number_of, owned, text_of};
+use super::{LinkedRecord, Order, code_of, date_of, edit_sequence, linked, number_of, owned, text_of};
 use crate::procore::reader::{ReadError, Reader};
 
 /// The two kinds of commitment.
@@ -153,7 +153,6 @@ pub(super) fn kind(commitment: &Reader<'_>) -> Result<CommitmentKind, ReadError>
 
 pub(super) fn read_line(line: &Reader<'_>) -> Result<CommitmentLineOrder, ReadError> {
     let line = line.object()?;
-    let code = line.field("cost_code").object()?;
     Ok(CommitmentLineOrder {
         id: line.field("id").id()?,
         path: line.path().to_owned(),
@@ -170,15 +169,7 @@ pub(super) fn read_line(line: &Reader<'_>) -> Result<CommitmentLineOrder, ReadEr
         unit_cost: number_of(&line, "unit_cost")?,
         uom: text_of(&line, "uom")?,
         tax_amount: number_of(&line, "tax_amount")?,
-        cost_code: LineCostCode {
-            id: code.field("id").id()?,
-            full_code: match text_of(&code, "full_code")? {
-                Some(full) => full,
-                None => text_of(&code, "code")?.ok_or_else(|| code.field("full_code").error("is missing"))?,
-            },
-            origin_id: owned(text_of(&code, "origin_id")?),
-            standard_cost_code_id: code.field("standard_cost_code_id").optional_id()?,
-        },
+        cost_code: code_of(&line.field("cost_code"))?,
         origin_id: owned(text_of(&line, "origin_id")?),
     })
 }

@@ -1,4 +1,4 @@
-//! `unlink_commitment` and `unlink_commitment_change_order`: a user wants to forget that a record is in QuickBooks.
+//! `unlink_…`: a user wants to forget that a record is in QuickBooks.
 
 use super::{Order, owned};
 use crate::procore::reader::ReadError;
@@ -35,13 +35,13 @@ pub(super) fn commitment(order: &Order<'_>) -> Result<UnlinkOrder, ReadError> {
     })
 }
 
-/// A commitment change order to unlink.
+/// A change order to unlink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnlinkChangeOrderOrder {
     /// The Procore change order.
     pub id: i64,
-    /// Its commitment.
-    pub commitment_id: i64,
+    /// Its commitment or prime contract.
+    pub contract_id: i64,
     /// What Procore holds as its QuickBooks id.
     pub origin_id: Option<String>,
     /// The request detail.
@@ -57,9 +57,60 @@ pub(super) fn change_order(order: &Order<'_>) -> Result<UnlinkChangeOrderOrder, 
     };
     Ok(UnlinkChangeOrderOrder {
         id: data.field("procore_commitment_change_order_id").id()?,
-        commitment_id: commitment,
+        contract_id: commitment,
         origin_id: owned(data.field("commitment_change_order_origin_id").optional_label()?),
         request_detail_id: order.detail(data)?,
+    })
+}
+
+/// `unlink_prime_contract_change_order`.
+pub(super) fn prime_change_order(order: &Order<'_>) -> Result<UnlinkChangeOrderOrder, ReadError> {
+    let change = order.data.field("prime_contract_change_order").object()?;
+    let contract = order.data.field("prime_contract");
+    // Beside its own id Procore's dictionary prints the contract's id of the ordinary API.
+    let contract_id = match contract.field("procore_prime_contract_id").optional_id()? {
+        Some(id) => id,
+        None => contract.field("id").id()?,
+    };
+    Ok(UnlinkChangeOrderOrder {
+        id: change.field("id").id()?,
+        contract_id,
+        origin_id: owned(change.field("origin_id").optional_label()?),
+        request_detail_id: order.detail(&change)?,
+    })
+}
+
+/// `reset_prime_contract_change_order`: the same by Procore's support, in other words, and nobody waits.
+pub(super) fn reset_prime_change_order(order: &Order<'_>) -> Result<UnlinkChangeOrderOrder, ReadError> {
+    let data = &order.data;
+    Ok(UnlinkChangeOrderOrder {
+        id: data.field("prime_contract_change_order_id").id()?,
+        contract_id: data.field("prime_contract_id").id()?,
+        origin_id: owned(
+            data.field("prime_contract_change_order_origin_id")
+                .optional_label()?,
+        ),
+        request_detail_id: order.detail(data)?,
+    })
+}
+
+/// An owner invoice to unlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnlinkPaymentApplicationOrder {
+    /// The Procore payment application.
+    pub id: i64,
+    /// What Procore holds as its QuickBooks id.
+    pub origin_id: Option<String>,
+    /// The request detail.
+    pub request_detail_id: Option<i64>,
+}
+
+pub(super) fn payment_application(order: &Order<'_>) -> Result<UnlinkPaymentApplicationOrder, ReadError> {
+    let application = order.data.field("payment_application").object()?;
+    Ok(UnlinkPaymentApplicationOrder {
+        id: application.field("id").id()?,
+        origin_id: owned(application.field("origin_id").optional_label()?),
+        request_detail_id: order.detail(&application)?,
     })
 }
 

@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     answers::{self, Trouble},
     faults::{Faults, told},
+    prime_change_order,
 };
 use crate::{
     links::{ItemType, NewLink, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Price, Response, RetryClass,
-        estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod, EstimateRet},
+        estimate::{
+            self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateLineRet, EstimateMod, EstimateRet,
+        },
         same_guid, text,
     },
     tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
@@ -257,7 +260,8 @@ impl BudgetExport {
                 Ok(EstimateLineAdd {
                     item: ListRef::by_id(item),
                     desc: Some(desc),
-                    rate,
+                    rate: Some(rate),
+                    amount: None,
                 })
             })
             .collect()
@@ -463,7 +467,7 @@ impl BudgetExport {
             let new: Vec<_> = standing
                 .lines
                 .iter()
-                .filter(|line| !known.contains(&line.txn_line_id))
+                .filter(|line| !known.contains(&line.txn_line_id) && !is_revenue(line))
                 .cloned()
                 .collect();
             return match self.matching(&new, &all) {
@@ -492,7 +496,7 @@ impl BudgetExport {
         let new: Vec<_> = standing
             .lines
             .iter()
-            .filter(|line| !before.lines.contains(&line.txn_line_id))
+            .filter(|line| !before.lines.contains(&line.txn_line_id) && !is_revenue(line))
             .cloned()
             .collect();
         if let Some(lines) = self.matching(&new, &before.new) {
@@ -523,6 +527,7 @@ impl BudgetExport {
             standing
                 .lines
                 .iter()
+                .filter(|line| !is_revenue(line))
                 .filter(|line| {
                     line.item.as_ref().and_then(|item| item.list_id.as_deref()) == Some(item)
                         && line
@@ -585,6 +590,13 @@ impl BudgetExport {
 
 fn number(standing: &EstimateRet) -> &str {
     standing.ref_number.as_deref().unwrap_or(&standing.txn_id)
+}
+
+/// A line of a prime contract change order tells what the owner pays, and nothing of what the job costs.
+fn is_revenue(line: &EstimateLineRet) -> bool {
+    line.desc
+        .as_deref()
+        .is_some_and(|desc| desc.starts_with(prime_change_order::DESC))
 }
 
 fn switched_off() -> Failure {

@@ -21,6 +21,7 @@ use super::{
     written::{self, Expected, Sent, Written},
 };
 use crate::{
+    connections::settings::memo::MemoValues,
     links::{ItemType, NewLink, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Response,
@@ -57,6 +58,8 @@ pub struct CommitmentExport {
     pub vendor_origin_id: Option<String>,
     /// The project.
     pub project_id: Option<i64>,
+    /// Its name, for the memo.
+    pub project_name: Option<String>,
     /// The job's `ListID`, where Procore knows the project to be linked.
     pub job_list_id: Option<String>,
     /// The purchase order's `TxnID`, where Procore knows the commitment to be linked.
@@ -136,6 +139,7 @@ impl Default for CommitmentExport {
             vendor_name: None,
             vendor_origin_id: None,
             project_id: None,
+            project_name: None,
             job_list_id: None,
             origin_id: None,
             date: None,
@@ -218,15 +222,33 @@ impl CommitmentExport {
     }
 
     /// The memo and the message to the vendor, and whether the description went into the memo.
-    fn texts(&self) -> Result<(Option<String>, Option<String>, bool), String> {
+    fn texts(&self, facts: &Facts<'_>) -> Result<(Option<String>, Option<String>, bool), String> {
         let what = self.what();
-        let title = self.title.as_deref().unwrap_or_default();
+        let text = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+        let (title, project, contract, vendor) = (
+            text(&self.title),
+            text(&self.project_name),
+            text(&self.procore_number),
+            text(&self.vendor_name),
+        );
+        let title = match &facts.settings.memo_template {
+            Some(template) => template.fill(
+                MemoValues {
+                    project: &project,
+                    contract: &contract,
+                    title: &title,
+                    vendor: &vendor,
+                },
+                purchase_order::MEMO_MAX,
+            ),
+            None => title,
+        };
         let description = plain_text(self.description.as_deref().unwrap_or_default());
         let fits = text::fit_optional("description", Some(&description), purchase_order::VENDOR_MSG_MAX);
         let (memo, vendor_msg, moved) = match fits {
-            Ok(vendor_msg) => (title.to_owned(), vendor_msg, false),
-            Err(_) if title.trim().is_empty() => (description, None, true),
-            Err(_) => (format!("{} - {description}", title.trim()), None, true),
+            Ok(vendor_msg) => (title, vendor_msg, false),
+            Err(_) if title.is_empty() => (description, None, true),
+            Err(_) => (format!("{title} - {description}"), None, true),
         };
         let label = if moved {
             "title with the description"
@@ -283,7 +305,7 @@ impl CommitmentExport {
         let what = self.what();
         let mut faults = Faults::default();
         let ref_number = faults.noted(self.ref_number(facts));
-        let (memo, vendor_msg, _) = faults.noted(self.texts());
+        let (memo, vendor_msg, _) = faults.noted(self.texts(facts));
         let vendor = self.vendor(facts);
         if vendor.is_none() {
             faults.not_synced.push(format!(
@@ -356,7 +378,7 @@ impl CommitmentExport {
     }
 
     /// It stands in QuickBooks.
-    fn concluded(&self, written: &Written) -> Outcome {
+    fn concluded(&self, written: &Written, facts: &Facts<'_>) -> Outcome {
         let lines: Vec<(Option<ProcoreItem>, Money)> = self
             .lines
             .iter()
@@ -380,7 +402,7 @@ impl CommitmentExport {
         );
         match outcome {
             Outcome::Done(effects, mut said) => {
-                if let Ok((_, _, true)) = self.texts() {
+                if let Ok((_, _, true)) = self.texts(facts) {
                     said.push(format!(
                         "The description of {} is longer than the {} characters of QuickBooks' vendor message. It stands in \
                          the purchase order's memo, behind the title.",
@@ -437,9 +459,9 @@ impl CommitmentExport {
         })
     }
 
-    fn added(self, answers: &[Response]) -> Turn<Self> {
+    fn added(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         match written::sent::<PurchaseOrderRet>(answers, RET, &self.what()) {
-            Sent::Whole(written) => Turn::Finished(self.concluded(&written)),
+            Sent::Whole(written) => Turn::Finished(self.concluded(&written, facts)),
             Sent::There(txn_id) => {
                 // The record's own link is kept at once: whatever becomes of the reading, it is never added again.
                 let effects = Effects {
@@ -488,18 +510,18 @@ impl CommitmentExport {
                     self.vendor(facts).as_deref(),
                     self.sum(),
                 ) {
-                    Some(written) => Turn::Finished(self.concluded(&written)),
+                    Some(written) => Turn::Finished(self.concluded(&written, facts)),
                     None => again(Stage::AddAnew),
                 }
             }
             Stage::ReadBack { txn_id } | Stage::Adopt { txn_id } => {
                 match found.iter().find(|written| written.txn_id == *txn_id) {
-                    Some(written) => Turn::Finished(self.concluded(written)),
+                    Some(written) => Turn::Finished(self.concluded(written, facts)),
                     None => failed(self.gone(txn_id)),
                 }
             }
             Stage::Recheck { txn_id } => match found.iter().find(|written| written.txn_id == *txn_id) {
-                Some(written) => Turn::Finished(self.concluded(written)),
+                Some(written) => Turn::Finished(self.concluded(written, facts)),
                 // Unlinked in Procore and deleted in QuickBooks, as the way to correct a mistake is.
                 None => again(Stage::AddAnew),
             },
@@ -575,7 +597,7 @@ impl Machine for CommitmentExport {
 
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         match self.stage {
-            Stage::Add | Stage::AddAnew => self.added(answers),
+            Stage::Add | Stage::AddAnew => self.added(answers, facts),
             _ => self.looked_up(answers, facts),
         }
     }

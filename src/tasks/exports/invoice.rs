@@ -15,17 +15,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::Trouble,
+    closing_date,
     coding::{self, Amounts, LineCode},
     faults::{Faults, told, within},
+    number, retainage,
     written::{self, Expected, Sent, Written},
 };
 use crate::{
-    links::{ItemType, NewLink, ProcoreItem},
+    links::{ItemType, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Request, Response,
         bill::{self, BillAdd, BillRet, ItemLineAdd},
         identity::RecordKind,
-        item,
         purchase_order::{self, PurchaseOrderRet},
         text,
         vendor_credit::{self, VendorCreditRet},
@@ -195,34 +196,17 @@ impl InvoiceExport {
 
     /// The bill's number as QuickBooks will hold it; empty where there is none.
     fn clean_number(&self) -> String {
-        text::fit_line(
-            "number",
-            self.invoice_number.as_deref().unwrap_or_default(),
-            usize::MAX,
-        )
-        .unwrap_or_default()
+        number::clean(self.invoice_number.as_deref())
     }
 
     /// MAP-23: the bill's number.
     fn ref_number(&self) -> Result<String, String> {
-        let number = self.clean_number();
-        let (length, max) = (number.chars().count(), bill::REF_NUMBER_MAX);
-        if number.is_empty() {
-            return Err(format!(
-                "{} cannot be sent to ERP because its Invoice # is empty; it becomes the bill's number. Enter one in Procore, \
-                 then export it again.",
-                self.what()
-            ));
-        }
-        if length > max {
-            let cut: String = number.chars().take(max).collect();
-            return Err(format!(
-                "{} cannot be sent to ERP because its Invoice # has {length} characters; a bill number in QuickBooks holds at \
-                 most {max}, and only \"{cut}\" would remain. Shorten the Invoice # in Procore, then export it again.",
-                self.what()
-            ));
-        }
-        Ok(number)
+        number::checked(
+            &self.what(),
+            "bill",
+            self.invoice_number.as_deref(),
+            bill::REF_NUMBER_MAX,
+        )
     }
 
     fn purchase_order(&self, facts: &Facts<'_>) -> Option<String> {
@@ -351,58 +335,15 @@ impl InvoiceExport {
         Ok(())
     }
 
-    /// ADV-18, ADV-20, ADV-22: the item that carries retainage, which must be chosen even where there is none.
+    /// ADV-20: the item must be chosen even where nothing is held.
     fn retainage_item_fault(&self, facts: &Facts<'_>) -> Option<String> {
-        let setting = "Invoice Retainage Item";
-        let Some(chosen) = facts.settings.retainage_item_list_id.as_deref() else {
-            return Some(format!(
-                "{} cannot be sent to ERP because no {setting} is chosen. Choose a service item of QuickBooks in the setting \
-                 \"{setting}\", then export it again. It is needed even where no retainage is held.",
-                self.what()
-            ));
-        };
-        let Some(record) = facts.item(chosen) else {
-            return Some(format!(
-                "{} cannot be sent to ERP because the item of the setting \"{setting}\" is not in QuickBooks any more. Refresh \
-                 the job list, choose another one, then export it again.",
-                self.what()
-            ));
-        };
-        let name = &record.full_name;
-        let why = if record.detail.as_deref() != Some(item::SERVICE) {
-            "is not a service item".to_owned()
-        } else if !record.is_active {
-            "is inactive in QuickBooks".to_owned()
-        } else if facts.links.iter().any(|link| {
-            link.quickbooks_id == chosen
-                && matches!(
-                    link.item.item_type,
-                    ItemType::StandardCostCode | ItemType::CostCode
-                )
-        }) {
-            "is linked to a cost code, which it must not be".to_owned()
-        } else {
-            return None;
-        };
-        Some(format!(
-            "{} cannot be sent to ERP because the item \"{name}\" of the setting \"{setting}\" {why}. Choose another service \
-             item there, then export it again.",
-            self.what()
-        ))
-    }
-
-    /// COMP-10: QuickBooks would ask for the closing date's password, and no program can answer it.
-    fn check_closing_date(&self, date: NaiveDate, facts: &Facts<'_>) -> Result<(), String> {
-        let closed = facts.company.closing_date.as_deref();
-        match closed.and_then(|text| text.trim().parse::<NaiveDate>().ok()) {
-            Some(closed) if date <= closed => Err(format!(
-                "{} cannot be sent to ERP because its billing date {date} is on or before {closed}, the closing date of the \
-                 company file. Give it a later billing date in Procore, or have the QuickBooks administrator move the closing \
-                 date (Company > Set Closing Date), then export it again.",
-                self.what()
-            )),
-            _ => Ok(()),
-        }
+        retainage::item_fault(
+            &self.what(),
+            "Invoice Retainage Item",
+            facts.settings.retainage_item_list_id.as_deref(),
+            " It is needed even where no retainage is held.",
+            facts,
+        )
     }
 
     fn line(
@@ -456,7 +397,7 @@ impl InvoiceExport {
                  then export it again."
             ));
         } else {
-            faults.noted(self.check_closing_date(date, facts));
+            faults.noted(closing_date::check(&what, date, facts));
         }
         let memo = text::fit_optional(
             &format!("The memo of {}", within(&what)),
@@ -544,27 +485,7 @@ impl InvoiceExport {
     /// Already linked, with all its lines: Procore is told again, and nothing is written.
     fn known(&self, facts: &Facts<'_>) -> Option<Outcome> {
         let items = self.sent_lines().into_iter().filter_map(|(item, _)| item);
-        let links = std::iter::once(self.item())
-            .chain(items)
-            .map(|item| {
-                facts.link_of(item).map(|link| NewLink {
-                    item,
-                    origin_id: link.origin_id.clone(),
-                    origin_code: link.origin_code.clone(),
-                    quickbooks_id: link.quickbooks_id.clone(),
-                    edit_sequence: link.edit_sequence.clone(),
-                    tell_procore: true,
-                    stands_as: link.stands_as,
-                })
-            })
-            .collect::<Option<Vec<_>>>()?;
-        Some(Outcome::Done(
-            Effects {
-                links,
-                ..Effects::default()
-            },
-            Vec::new(),
-        ))
+        written::told_again(std::iter::once(self.item()).chain(items), facts)
     }
 
     /// Whether it is linked, here or in Procore, and what to do then.
@@ -614,27 +535,13 @@ impl InvoiceExport {
     fn added(self, answers: &[Response]) -> Turn<Self> {
         let kind = self.kind();
         let sent = match kind {
-            RecordKind::VendorCredit => {
-                written::sent::<VendorCreditRet>(answers, CREDIT_RET, &self.what())
-            }
+            RecordKind::VendorCredit => written::sent::<VendorCreditRet>(answers, CREDIT_RET, &self.what()),
             _ => written::sent::<BillRet>(answers, BILL_RET, &self.what()),
         };
         match sent {
             Sent::Whole(written) => Turn::Finished(self.concluded(&(kind, written))),
             Sent::There(txn_id) => {
-                // The record's own link is kept at once: whatever becomes of the reading, it is never added again.
-                let effects = Effects {
-                    links: vec![NewLink {
-                        item: self.item(),
-                        origin_id: txn_id.clone(),
-                        origin_code: None,
-                        quickbooks_id: txn_id.clone(),
-                        edit_sequence: None,
-                        tell_procore: false,
-                        stands_as: written::stands_as(self.item(), kind),
-                    }],
-                    ..Effects::default()
-                };
+                let effects = written::first_link(self.item(), kind, &txn_id);
                 Turn::Continue(self.at(Stage::ReadBack { txn_id }), effects)
             }
             Sent::Later(reason) => Turn::Later(self, reason),
@@ -652,7 +559,7 @@ impl InvoiceExport {
         let vendor = found
             .into_iter()
             .find(|order| order.txn_id == txn_id)
-            .and_then(|order| order.vendor_list_id);
+            .and_then(|order| order.party_list_id);
         match vendor {
             Some(vendor) => {
                 let next = Self {
@@ -727,7 +634,9 @@ fn found(answers: &[Response], what: &str) -> Result<Vec<(RecordKind, Written)>,
     let bills = written::found::<BillRet>(answers, BILL_RET, what)?;
     let credits = written::found::<VendorCreditRet>(answers, CREDIT_RET, what)?;
     let bills = bills.into_iter().map(|written| (RecordKind::Bill, written));
-    let credits = credits.into_iter().map(|written| (RecordKind::VendorCredit, written));
+    let credits = credits
+        .into_iter()
+        .map(|written| (RecordKind::VendorCredit, written));
     Ok(bills.chain(credits).collect())
 }
 
@@ -1140,7 +1049,10 @@ mod tests {
     fn credit() -> (World, InvoiceExport) {
         let mut world = world();
         world.settings.negative_invoices_as_vendor_credits = true;
-        (world, export(vec![line(1, "-500.00"), line(2, "87.80")], "-412.20"))
+        (
+            world,
+            export(vec![line(1, "-500.00"), line(2, "87.80")], "-412.20"),
+        )
     }
 
     fn credit_ret() -> String {
@@ -1191,7 +1103,9 @@ mod tests {
             panic!()
         };
         assert_eq!(asked[0].element, "VendorCreditQueryRq");
-        let done = doubtful.clone().answer(&query_answer(&credit_ret()), &world.facts());
+        let done = doubtful
+            .clone()
+            .answer(&query_answer(&credit_ret()), &world.facts());
         assert!(matches!(done, Turn::Finished(Outcome::Done(..))), "{done:?}");
         let recovered = [Response::ok(
             "VendorCreditAddRs",

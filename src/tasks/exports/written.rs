@@ -1,6 +1,7 @@
-//! What the answer to an Add or query of a purchase order, bill or vendor credit means, and whether it says what was sent.
+//! What the answer to an Add or query of a purchase order, bill, vendor credit or invoice means, and whether it says what was
+//! sent.
 //!
-//! What may not live here: what a commitment or an invoice is; the two exports share only how transactions answer.
+//! What may not live here: what a commitment or an invoice is; the exports share only how transactions answer.
 
 use yaserde::YaDeserialize;
 
@@ -8,10 +9,10 @@ use super::answers::{self, Added, Trouble};
 use crate::{
     links::{NewLink, ProcoreItem},
     qbxml::{
-        ListRef, Money, Response, RetryClass, bill::BillRet, identity::RecordKind,
+        ListRef, Money, Response, RetryClass, bill::BillRet, identity::RecordKind, invoice::InvoiceRet,
         purchase_order::PurchaseOrderRet, same_guid, vendor_credit::VendorCreditRet,
     },
-    tasks::{Effects, Failure, FailureCode, Outcome, reconcile::record_kind},
+    tasks::{Effects, Facts, Failure, FailureCode, Outcome, reconcile::record_kind},
 };
 
 /// A transaction as it stands in QuickBooks.
@@ -21,8 +22,8 @@ pub(super) struct Written {
     pub(super) txn_id: String,
     /// Its `EditSequence`.
     pub(super) edit_sequence: Option<String>,
-    /// Its vendor.
-    pub(super) vendor_list_id: Option<String>,
+    /// Whom it is with: a vendor, or the job of an invoice.
+    pub(super) party_list_id: Option<String>,
     /// Its number.
     pub(super) ref_number: Option<String>,
     /// Its total, where told.
@@ -42,7 +43,7 @@ impl From<PurchaseOrderRet> for Written {
         Self {
             txn_id: ret.txn_id,
             edit_sequence: ret.edit_sequence,
-            vendor_list_id: list_id(ret.vendor),
+            party_list_id: list_id(ret.vendor),
             ref_number: ret.ref_number,
             total: ret.total_amount,
             external_guid: ret.external_guid,
@@ -60,7 +61,7 @@ impl From<VendorCreditRet> for Written {
         Self {
             txn_id: ret.txn_id,
             edit_sequence: ret.edit_sequence,
-            vendor_list_id: list_id(ret.vendor),
+            party_list_id: list_id(ret.vendor),
             ref_number: ret.ref_number,
             total: ret.credit_amount,
             external_guid: ret.external_guid,
@@ -78,7 +79,7 @@ impl From<BillRet> for Written {
         Self {
             txn_id: ret.txn_id,
             edit_sequence: ret.edit_sequence,
-            vendor_list_id: list_id(ret.vendor),
+            party_list_id: list_id(ret.vendor),
             ref_number: ret.ref_number,
             total: ret.amount_due,
             external_guid: ret.external_guid,
@@ -88,6 +89,64 @@ impl From<BillRet> for Written {
                 .map(|line| (line.txn_line_id, line.amount))
                 .collect(),
         }
+    }
+}
+
+impl From<InvoiceRet> for Written {
+    fn from(ret: InvoiceRet) -> Self {
+        let total = ret.total();
+        Self {
+            txn_id: ret.txn_id,
+            edit_sequence: ret.edit_sequence,
+            party_list_id: list_id(ret.customer),
+            ref_number: ret.ref_number,
+            total,
+            external_guid: ret.external_guid,
+            lines: ret
+                .lines
+                .into_iter()
+                .map(|line| (line.txn_line_id, line.amount))
+                .collect(),
+        }
+    }
+}
+
+/// All of these are linked already: Procore is told again, and nothing is written.
+pub(super) fn told_again(items: impl Iterator<Item = ProcoreItem>, facts: &Facts<'_>) -> Option<Outcome> {
+    let links = items
+        .map(|item| {
+            facts.link_of(item).map(|link| NewLink {
+                item,
+                origin_id: link.origin_id.clone(),
+                origin_code: link.origin_code.clone(),
+                quickbooks_id: link.quickbooks_id.clone(),
+                edit_sequence: link.edit_sequence.clone(),
+                tell_procore: true,
+                stands_as: link.stands_as,
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    let effects = Effects {
+        links,
+        ..Effects::default()
+    };
+    Some(Outcome::Done(effects, Vec::new()))
+}
+
+/// The link of a record that stands there, before its lines could be read: whatever becomes of the reading, it is never
+/// added again.
+pub(super) fn first_link(item: ProcoreItem, kind: RecordKind, txn_id: &str) -> Effects {
+    Effects {
+        links: vec![NewLink {
+            item,
+            origin_id: txn_id.to_owned(),
+            origin_code: None,
+            quickbooks_id: txn_id.to_owned(),
+            edit_sequence: None,
+            tell_procore: false,
+            stands_as: stands_as(item, kind),
+        }],
+        ..Effects::default()
     }
 }
 
@@ -165,12 +224,12 @@ pub(super) fn found<R: YaDeserialize + Into<Written>>(
         .map_err(|error| Trouble::Failed(answers::unreadable(what, &error.to_string())))
 }
 
-/// Ours among the transactions with our number: by our own id, and with the vendor we name, for a record that was
+/// Ours among the transactions with our number: by our own id, and with the vendor or job we name, for a record that was
 /// unlinked and sent anew keeps its id. Of several, the one with our total.
 pub(super) fn ours(
     found: Vec<Written>,
     external_guid: &str,
-    vendor: Option<&str>,
+    party: Option<&str>,
     total: Money,
 ) -> Option<Written> {
     let mut ours: Vec<Written> = found
@@ -180,11 +239,11 @@ pub(super) fn ours(
                 .external_guid
                 .as_deref()
                 .is_some_and(|guid| !external_guid.is_empty() && same_guid(guid, external_guid));
-            let vendor_fits = match (written.vendor_list_id.as_deref(), vendor) {
+            let party_fits = match (written.party_list_id.as_deref(), party) {
                 (Some(theirs), Some(ours)) => theirs == ours,
                 _ => true,
             };
-            is_ours && vendor_fits
+            is_ours && party_fits
         })
         .collect();
     let best = ours
@@ -292,7 +351,7 @@ mod tests {
     fn written(guid: &str, vendor: &str, cents: i64) -> Written {
         Written {
             txn_id: format!("{guid}-{vendor}-{cents}"),
-            vendor_list_id: Some(vendor.into()),
+            party_list_id: Some(vendor.into()),
             total: Some(Money::from_cents(cents)),
             external_guid: Some(guid.into()),
             ..Written::default()

@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::lists::lacks_a_page;
+use super::{lists::lacks_a_page, local_time};
 use crate::{
     job_costs::{CostLine, CostTransaction, ItemCost, JobCostsEffect, JobCostsWanted, ProjectCosts},
     mirror::name_key,
@@ -29,8 +29,6 @@ use crate::{
 
 /// How often a query may begin again before somebody has to look.
 const MOST_RESTARTS: u8 = 20;
-/// How far a read reaches back before the latest change that was seen: when summer time ends, an hour comes twice.
-const OVERLAP_MINUTES: i64 = 75;
 /// Most sentences of one kind that the result of a task lists; the rest is counted.
 const MOST_LISTED: usize = 50;
 /// The feature is off in this company file, so there is nothing of the kind.
@@ -138,11 +136,7 @@ impl JobCostsImport {
 
     /// The local time from which to read; none: everything.
     fn from(&self) -> Option<String> {
-        let seen = local_time(self.watermark.as_deref()?)?;
-        Some(text(
-            seen.checked_sub_signed(TimeDelta::minutes(OVERLAP_MINUTES))
-                .unwrap_or(seen),
-        ))
+        local_time::overlapping(self.watermark.as_deref()?)
     }
 
     /// What to ask next; none where it is known without asking.
@@ -263,7 +257,11 @@ impl JobCostsImport {
     /// What matters of one transaction; or why it cannot be read.
     fn keep(&mut self, piece: &Piece<'_>, kind: (&str, &str, &str, bool)) -> Result<CostTransaction, String> {
         let ret: CostTransactionRet = piece.read().map_err(|error| error.to_string())?;
-        let modified = ret.time_modified.as_deref().and_then(local_time).map(text);
+        let modified = ret
+            .time_modified
+            .as_deref()
+            .and_then(local_time::read)
+            .map(local_time::write);
         let transaction = transaction(ret, kind.2, kind.3)
             .map_err(|why| format!("{} could not be read: {why}", piece.label()))?;
         self.latest = self.latest.take().max(modified);
@@ -630,15 +628,6 @@ fn cost_line(line: CostLineRet, credit: bool) -> Option<CostLine> {
 fn some(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
-}
-
-/// The local time of `2026-03-09T09:00:00-07:00`: the offset is dropped, QuickBooks gets it wrong in summer.
-fn local_time(text: &str) -> Option<NaiveDateTime> {
-    NaiveDateTime::parse_from_str(text.trim().get(..19)?, "%Y-%m-%dT%H:%M:%S").ok()
-}
-
-fn text(local: NaiveDateTime) -> String {
-    local.format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 #[cfg(test)]

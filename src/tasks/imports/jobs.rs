@@ -34,6 +34,14 @@ impl JobsImport {
         }
     }
 
+    /// Reads what changed in them; `seen` is the latest change seen so far of each.
+    pub fn changes(seen: &[(ListKind, String)]) -> Self {
+        Self {
+            list: ListRefresh::changes([ListKind::Customer, ListKind::Item], seen),
+            page: Vec::new(),
+        }
+    }
+
     fn told(&self, facts: &Facts<'_>) -> Effects {
         // Plain customers are no projects, unless the settings make every project a customer (MAP-42). Jobs below
         // jobs are sub jobs, which are not offered (QBD-21).
@@ -182,7 +190,7 @@ mod tests {
         );
         assert_eq!(effects.mirror.len(), 6);
         assert!(
-            effects.mirrored.iter().any(|(kind, _)| *kind == ListKind::Item),
+            effects.mirrored.iter().any(|read| read.kind == ListKind::Item),
             "adv_21"
         );
     }

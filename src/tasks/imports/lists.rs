@@ -5,12 +5,14 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::records;
+use super::{local_time, records};
 use crate::{
-    mirror::{ListKind, MirrorRecord},
+    mirror::{ListKind, ListRead, MirrorRecord},
     qbxml::{
         Access, Request, Response, RetryClass, Status, account, customer, employee, item,
-        list_query::ListQuery, other_name, terms, vendor, vendor_type,
+        list_deleted::{self, ListDeletedRet},
+        list_query::ListQuery,
+        other_name, terms, vendor, vendor_type,
     },
     tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn},
 };
@@ -23,6 +25,12 @@ const MOST_RESTARTS: u8 = 20;
 pub struct ListRefresh {
     /// What is still to be read; the first is being read.
     kinds: Vec<ListKind>,
+    /// Lists of which only changes are read, with the latest change seen so far: local time without offset.
+    #[serde(default)]
+    since: Vec<(ListKind, String)>,
+    /// What was deleted from these lists at or after this local time is to be asked for, before anything else.
+    #[serde(default)]
+    deleted_from: Option<String>,
     /// Where the list that is being read stands.
     cursor: Option<Cursor>,
     /// The latest change seen in the list that is being read.
@@ -75,12 +83,37 @@ impl ListRefresh {
     pub fn new(kinds: impl IntoIterator<Item = ListKind>) -> Self {
         Self {
             kinds: kinds.into_iter().collect(),
+            since: Vec::new(),
+            deleted_from: None,
             cursor: None,
             watermark: None,
             restarts: 0,
             notes: Vec::new(),
             failure: None,
         }
+    }
+
+    /// Reads what changed in these lists, and what was deleted from them. `seen` is the latest change seen so far of
+    /// those that have been read; the others are read whole.
+    pub fn changes(kinds: impl IntoIterator<Item = ListKind>, seen: &[(ListKind, String)]) -> Self {
+        let mut refresh = Self::new(kinds);
+        refresh.since = seen
+            .iter()
+            .filter(|(kind, _)| refresh.kinds.contains(kind))
+            .cloned()
+            .collect();
+        refresh.deleted_from = refresh
+            .since
+            .iter()
+            .filter_map(|(_, seen)| local_time::overlapping(seen))
+            .min();
+        refresh
+    }
+
+    /// The latest change seen of a list of which only changes are read.
+    fn seen(&self, kind: ListKind) -> Option<&str> {
+        let found = self.since.iter().find(|(other, _)| *other == kind);
+        found.map(|(_, seen)| seen.as_str())
     }
 
     /// Reads all lists.
@@ -95,8 +128,18 @@ impl ListRefresh {
 
     /// The next query; none when all is read.
     pub(super) fn request(&self, facts: &Facts<'_>) -> Option<Request> {
+        if let Some(from) = &self.deleted_from {
+            let types: Vec<&str> = self
+                .since
+                .iter()
+                .flat_map(|(kind, _)| deletion_types(*kind))
+                .copied()
+                .collect();
+            return Some(list_deleted::query(&types, from));
+        }
         let kind = *self.kinds.first()?;
-        let query = ListQuery::all();
+        let from = self.seen(kind).and_then(local_time::overlapping);
+        let query = ListQuery::all().modified_since(from.as_deref());
         let request = match kind {
             ListKind::Account => account::query(query),
             ListKind::VendorType => vendor_type::query(&query),
@@ -131,6 +174,9 @@ impl ListRefresh {
             ));
         };
         let status = &response.status;
+        if self.deleted_from.is_some() {
+            return self.take_deleted(kind, response);
+        }
         if status.code == 3391 {
             return self.restart(kind, status);
         }
@@ -175,6 +221,47 @@ impl ListRefresh {
                 }))
             }
         }
+    }
+
+    /// Takes what was deleted. Where that cannot be told, nothing else is read: a name that is free again would count as
+    /// taken.
+    fn take_deleted(&mut self, kind: ListKind, response: &Response) -> Taken {
+        let status = &response.status;
+        match status.retry_class() {
+            RetryClass::Done | RetryClass::Nothing | RetryClass::Warning => {}
+            RetryClass::Again => {
+                return Taken::Later(format!("What was deleted is not told yet: {}", status.told()));
+            }
+            _ => {
+                return Taken::Failed(Failure {
+                    code: FailureCode::Refused,
+                    messages: vec![format!(
+                        "QuickBooks did not tell what was deleted from its lists: {}",
+                        status.told()
+                    )],
+                    status_code: Some(status.code),
+                });
+            }
+        }
+        self.deleted_from = None;
+        let mut effects = Effects::default();
+        for piece in response.pieces().filter(|piece| piece.name == list_deleted::RET) {
+            match piece.read::<ListDeletedRet>() {
+                Ok(deleted) => {
+                    let of_type =
+                        |kind: &ListKind| deletion_types(*kind).contains(&deleted.list_del_type.as_str());
+                    if let Some(kind) = self.kinds.iter().copied().find(of_type) {
+                        effects.mirror_gone.push((kind, deleted.list_id));
+                    }
+                }
+                Err(error) => effects.unreadable.push(error.to_string()),
+            }
+        }
+        Taken::Page(Box::new(Page {
+            kind,
+            records: Vec::new(),
+            effects,
+        }))
     }
 
     /// Takes a page. One that does not follow on the page before begins the list anew, once: what was read counts.
@@ -259,7 +346,12 @@ impl ListRefresh {
     }
 
     fn complete(&mut self, kind: ListKind, effects: &mut Effects) {
-        effects.mirrored.push((kind, self.watermark.take()));
+        let seen = self.seen(kind).map(str::to_owned);
+        effects.mirrored.push(ListRead {
+            kind,
+            whole: seen.is_none(),
+            watermark: self.watermark.take().max(seen),
+        });
         self.next();
     }
 
@@ -322,6 +414,33 @@ pub(super) fn lacks_a_page(remaining_before: u64, here: u64, response: &Response
 
 fn page_size(facts: &Facts<'_>) -> u16 {
     facts.settings.page_size.max(1)
+}
+
+/// `ListDelType` of what a list can hold.
+fn deletion_types(kind: ListKind) -> &'static [&'static str] {
+    match kind {
+        ListKind::Account => &["Account"],
+        ListKind::Vendor => &["Vendor"],
+        ListKind::Customer => &["Customer"],
+        ListKind::Employee => &["Employee"],
+        ListKind::OtherName => &["OtherName"],
+        ListKind::VendorType => &["VendorType"],
+        ListKind::Terms => &["StandardTerms", "DateDrivenTerms"],
+        ListKind::Item => &[
+            "ItemService",
+            "ItemNonInventory",
+            "ItemOtherCharge",
+            "ItemInventory",
+            "ItemInventoryAssembly",
+            "ItemFixedAsset",
+            "ItemSubtotal",
+            "ItemDiscount",
+            "ItemPayment",
+            "ItemSalesTax",
+            "ItemSalesTaxGroup",
+            "ItemGroup",
+        ],
+    }
 }
 
 /// What a person calls the whole list.
@@ -439,7 +558,11 @@ mod tests {
         assert_eq!(effects.mirror.len(), 2);
         assert_eq!(
             effects.mirrored,
-            [(ListKind::Vendor, Some("2025-01-01T00:00:04".to_owned()))]
+            [ListRead {
+                kind: ListKind::Vendor,
+                watermark: Some("2025-01-01T00:00:04".to_owned()),
+                whole: true
+            }]
         );
         assert!(notes.is_empty());
     }
@@ -486,7 +609,7 @@ mod tests {
             }
         }
         assert_eq!(
-            complete.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(),
+            complete.iter().map(|read| read.kind).collect::<Vec<_>>(),
             ListKind::ALL
         );
     }
@@ -497,7 +620,8 @@ mod tests {
         let refresh = ListRefresh::new([ListKind::Employee, ListKind::OtherName]);
         let refused = [Response::failed("EmployeeQueryRs", 3261, "No permission.")];
         let (refresh, effects) = goes_on(refresh.answer(&refused, &world.facts()));
-        assert_eq!(effects.mirrored, [(ListKind::Employee, None)]);
+        assert_eq!(effects.mirrored.len(), 1);
+        assert_eq!(effects.mirrored[0].kind, ListKind::Employee);
         let names = "<OtherNameRet><ListID>O1</ListID><Name>Bob</Name></OtherNameRet>";
         let Turn::Finished(Outcome::Done(effects, notes)) =
             refresh.answer(&query_answer(names), &world.facts())

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::lists::lacks_a_page;
+use super::{lists::lacks_a_page, local_time};
 use crate::{
     links::ItemType,
     payments::{KnownPayment, PaymentMethod, PaymentState},
@@ -26,10 +26,6 @@ use crate::{
 
 /// How often a query may begin again before somebody has to look.
 const MOST_RESTARTS: u8 = 20;
-
-/// How far a read reaches back before the latest change that was seen. More than an hour: when summer time ends, an
-/// hour of local time comes twice.
-const OVERLAP_MINUTES: i64 = 75;
 
 /// How far the printed time of creation may be off the one in the id: summer time, and seconds (qbxml.md §8).
 const CREATION_TOLERANCE: i64 = 2 * 3600;
@@ -128,12 +124,11 @@ impl PaymentsImport {
 
     /// The local time from which to read. A schedule's start is an instant; a day earlier it is past everywhere.
     fn from(&self, since: DateTime<Utc>) -> String {
-        let seen = self.watermark.as_deref().and_then(local_time);
-        let from = seen.map_or_else(
-            || since.naive_utc().checked_sub_days(Days::new(1)),
-            |seen| seen.checked_sub_signed(TimeDelta::minutes(OVERLAP_MINUTES)),
-        );
-        text(from.unwrap_or(since.naive_utc()))
+        let since = since.naive_utc();
+        self.watermark
+            .as_deref()
+            .and_then(local_time::overlapping)
+            .unwrap_or_else(|| local_time::write(since.checked_sub_days(Days::new(1)).unwrap_or(since)))
     }
 
     fn request(&self, facts: &Facts<'_>, since: DateTime<Utc>) -> Option<Request> {
@@ -212,7 +207,11 @@ impl PaymentsImport {
             _ => return Ok(()),
         };
         let ret: BillPaymentRet = piece.read().map_err(|error| error.to_string())?;
-        let modified = ret.time_modified.as_deref().and_then(local_time).map(text);
+        let modified = ret
+            .time_modified
+            .as_deref()
+            .and_then(local_time::read)
+            .map(local_time::write);
         let slim = slim(ret, method).map_err(|why| format!("{} could not be read: {why}", piece.label()))?;
         self.latest = self.latest.take().max(modified);
         self.pending.push(slim);
@@ -396,10 +395,12 @@ impl PaymentsImport {
             return Outcome::Failed(failure, Effects::default());
         }
         let effects = Effects {
-            payments_watermark: self
-                .latest
-                .clone()
-                .max(self.watermark.as_deref().and_then(local_time).map(text)),
+            payments_watermark: self.latest.clone().max(
+                self.watermark
+                    .as_deref()
+                    .and_then(local_time::read)
+                    .map(local_time::write),
+            ),
             ..Effects::default()
         };
         Outcome::Done(effects, messages)
@@ -546,7 +547,7 @@ impl Applied {
 
 /// Since when payments count, if they may be read at all.
 fn allowed(facts: &Facts<'_>) -> Result<DateTime<Utc>, Failure> {
-    if !facts.company.is_us() {
+    if !facts.company.is_us() && !facts.settings.payments_outside_us {
         let country = match facts.company.country.trim() {
             "" => "has not told its country yet".to_owned(),
             country => format!("is of the {country} edition"),
@@ -555,7 +556,8 @@ fn allowed(facts: &Facts<'_>) -> Result<DateTime<Utc>, Failure> {
             FailureCode::NotAvailable,
             format!(
                 "Bill payments can be imported with the US edition only; the company file that is open in QuickBooks \
-                 {country}. Enter the payments in Procore by hand, or connect a US company file."
+                 {country}. Enter the payments in Procore by hand, connect a US company file, or switch on the setting \
+                 payments_outside_us."
             ),
         ));
     }
@@ -663,15 +665,6 @@ fn created(txn_id: &str, time_created: Option<&str>) -> Option<i64> {
     )
 }
 
-/// The local time of `2026-03-09T09:00:00-07:00`: the offset is dropped, QuickBooks gets it wrong in summer.
-fn local_time(text: &str) -> Option<NaiveDateTime> {
-    NaiveDateTime::parse_from_str(text.trim().get(..19)?, "%Y-%m-%dT%H:%M:%S").ok()
-}
-
-fn text(local: NaiveDateTime) -> String {
-    local.format("%Y-%m-%dT%H:%M:%S").to_string()
-}
-
 fn page_size(facts: &Facts<'_>) -> u16 {
     facts.settings.page_size.max(1)
 }
@@ -681,6 +674,8 @@ mod tests {
     use std::fmt::Write as _;
 
     use proptest::prelude::*;
+
+    use chrono::{NaiveDateTime, TimeDelta};
 
     use super::*;
     use crate::tasks::imports::fixture::World;
@@ -909,7 +904,7 @@ mod tests {
                  <TxnDate>{3}</TxnDate><Amount>{4}</Amount>",
                 self.ret,
                 payment_id(self.minute),
-                text(time),
+                local_time::write(time),
                 time.date(),
                 self.amount
             );
@@ -1461,7 +1456,7 @@ mod tests {
 
         #[test]
         fn any_time_is_survived(one in "\\PC{0,30}", other in "\\PC{0,30}") {
-            let _ = (local_time(&one), created(&one, Some(&other)));
+            let _ = (local_time::read(&one), created(&one, Some(&other)));
         }
     }
 }

@@ -33,6 +33,14 @@ impl VendorsImport {
         }
     }
 
+    /// Reads what changed in them; `seen` is the latest change seen so far of each.
+    pub fn changes(seen: &[(ListKind, String)]) -> Self {
+        Self {
+            list: ListRefresh::changes([ListKind::VendorType, ListKind::Vendor], seen),
+            page: Vec::new(),
+        }
+    }
+
     fn told(&self, facts: &Facts<'_>) -> Effects {
         let mut staged = Vec::new();
         let mut updated = Vec::new();

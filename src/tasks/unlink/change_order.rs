@@ -1,4 +1,5 @@
-//! Unlinking a commitment change order: its lines must be gone from the purchase order (QBD-28).
+//! Unlinking a change order: its lines must be gone from the purchase order of its commitment (QBD-28), or from the estimate
+//! of its job (QBD-31).
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +7,8 @@ use super::{UNLINKED, failed};
 use crate::{
     links::{ItemType, ProcoreItem},
     qbxml::{
-        Access, Response, RetryClass,
+        Access, Request, Response, RetryClass, UnreadableRecord,
+        estimate::{self, EstimateRet},
         purchase_order::{self, PurchaseOrderRet},
     },
     tasks::{
@@ -15,6 +17,59 @@ use crate::{
     },
 };
 
+/// What holds the lines of a change order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Document {
+    /// Of a commitment: its purchase order.
+    #[default]
+    PurchaseOrder,
+    /// Of a prime contract: the job's estimate.
+    Estimate,
+}
+
+/// The document as it stands.
+struct Found {
+    number: Option<String>,
+    lines: Vec<String>,
+}
+
+impl Document {
+    fn query(self, txn_id: &str) -> Request {
+        match self {
+            Self::PurchaseOrder => purchase_order::by_id(txn_id),
+            Self::Estimate => estimate::by_id(txn_id),
+        }
+    }
+
+    fn read(self, answer: &Response) -> Option<Result<Found, UnreadableRecord>> {
+        match self {
+            Self::PurchaseOrder => {
+                let record = answer.record::<PurchaseOrderRet>("PurchaseOrderRet")?;
+                Some(record.map(|order| Found {
+                    number: order.ref_number,
+                    lines: order.lines.into_iter().map(|line| line.txn_line_id).collect(),
+                }))
+            }
+            Self::Estimate => {
+                let record = answer.record::<EstimateRet>("EstimateRet")?;
+                Some(record.map(|estimate| Found {
+                    number: estimate.ref_number,
+                    lines: estimate.lines.into_iter().map(|line| line.txn_line_id).collect(),
+                }))
+            }
+        }
+    }
+
+    /// What Procore calls the change order, and what a person calls the document.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::PurchaseOrder => ("CCO", "purchase order"),
+            Self::Estimate => ("PCCO", "estimate"),
+        }
+    }
+}
+
 /// A change order whose link is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnlinkChangeOrder {
@@ -22,6 +77,9 @@ pub struct UnlinkChangeOrder {
     pub procore_id: i64,
     /// What Procore holds as its QuickBooks id.
     pub told_id: Option<String>,
+    /// What holds its lines.
+    #[serde(default)]
+    pub document: Document,
 }
 
 impl UnlinkChangeOrder {
@@ -29,7 +87,7 @@ impl UnlinkChangeOrder {
         ProcoreItem::new(ItemType::ChangeOrder, self.procore_id)
     }
 
-    /// The purchase order, and the lines that must be gone.
+    /// The document, and the lines that must be gone.
     fn lines(&self, facts: &Facts<'_>) -> Option<(String, Vec<String>)> {
         if let Some(link) = facts.link_of(self.item()) {
             return Some(linked_lines(&link.origin_id, &link.quickbooks_id));
@@ -61,7 +119,7 @@ impl Machine for UnlinkChangeOrder {
 
     fn step(&self, facts: &Facts<'_>) -> Step<Self> {
         match self.lines(facts) {
-            Some((order, _)) => Step::Ask(vec![purchase_order::by_id(&order)]),
+            Some((txn_id, _)) => Step::Ask(vec![self.document.query(&txn_id)]),
             // It never was in QuickBooks.
             None => Step::Finished(self.done()),
         }
@@ -80,16 +138,18 @@ impl Machine for UnlinkChangeOrder {
         if status.retry_class() == RetryClass::Again {
             return Turn::Later(self, status.told());
         }
-        match answer.record::<PurchaseOrderRet>("PurchaseOrderRet") {
-            Some(Ok(order)) if order.lines.iter().any(|line| lines.contains(&line.txn_line_id)) => {
-                let number = order.ref_number.as_deref().unwrap_or("without a number");
+        match self.document.read(answer) {
+            Some(Ok(found)) if found.lines.iter().any(|line| lines.contains(line)) => {
+                let (change, document) = self.document.words();
+                let number = found.number.as_deref().unwrap_or("without a number");
                 Turn::Finished(Outcome::Failed(
                     Failure::all(
                         FailureCode::Refused,
                         vec![
-                            "The CCO is still in QuickBooks Desktop. Please delete it before retrying."
-                                .to_owned(),
-                            format!("Its lines stand on purchase order {number}."),
+                            format!(
+                                "The {change} is still in QuickBooks Desktop. Please delete it before retrying."
+                            ),
+                            format!("Its lines stand on {document} {number}."),
                         ],
                     ),
                     Effects::default(),
@@ -106,5 +166,50 @@ impl Machine for UnlinkChangeOrder {
             }
             Some(Ok(_)) | None => Turn::Finished(self.done()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::imports::fixture::World;
+
+    // QBD-31
+    #[test]
+    fn qbd_31_a_pcco_whose_lines_stand_on_the_estimate_keeps_its_link() {
+        let world = World::default();
+        let unlink = UnlinkChangeOrder {
+            procore_id: 3,
+            told_id: Some("5B-1|N1".to_owned()),
+            document: Document::Estimate,
+        };
+        let Step::Ask(requests) = unlink.step(&world.facts()) else {
+            panic!()
+        };
+        assert_eq!(requests[0].element, "EstimateQueryRq");
+        let outcome = |line: &str| {
+            let content = format!(
+                "<EstimateRet><TxnID>5B-1</TxnID><RefNumber>4</RefNumber><EstimateLineRet><TxnLineID>{line}</TxnLineID>\
+                 </EstimateLineRet></EstimateRet>"
+            );
+            unlink
+                .clone()
+                .answer(&[Response::ok("EstimateQueryRs", &content)], &world.facts())
+        };
+        let Turn::Finished(Outcome::Failed(failure, _)) = outcome("N1") else {
+            panic!()
+        };
+        assert_eq!(
+            failure.messages,
+            [
+                "The PCCO is still in QuickBooks Desktop. Please delete it before retrying.",
+                "Its lines stand on estimate 4."
+            ]
+        );
+        let Turn::Finished(Outcome::Done(effects, messages)) = outcome("L1") else {
+            panic!()
+        };
+        assert_eq!(effects.unlinked, [ProcoreItem::new(ItemType::ChangeOrder, 3)]);
+        assert_eq!(messages, [UNLINKED]);
     }
 }

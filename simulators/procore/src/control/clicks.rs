@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Announces an event without a request detail.
-fn announce(world: &mut World, company: i64, name: &str, data: &Value) -> i64 {
+pub(super) fn announce(world: &mut World, company: i64, name: &str, data: &Value) -> i64 {
     let id = world.new_id(company);
     world.place_request(company, id, name, into_map(json!({"request_data": data})));
     id
 }
 
 /// Announces an event with one detail, whose id is put into the data.
-fn ask(
+pub(super) fn ask(
     world: &mut World,
     company: i64,
     name: &str,
@@ -37,7 +37,7 @@ fn ask(
     (id, detail)
 }
 
-fn asked((request, detail): (i64, i64)) -> Json<Value> {
+pub(super) fn asked((request, detail): (i64, i64)) -> Json<Value> {
     Json(json!({"erp_request_ids": [request], "request_detail_ids": [detail]}))
 }
 

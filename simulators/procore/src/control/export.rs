@@ -9,6 +9,7 @@ use crate::{
     call::Call,
     erp::{
         events::{self, Extras},
+        prime,
         request_details::EXPORTING,
     },
     errors::ApiError,
@@ -43,6 +44,7 @@ fn kinds(what: &str) -> Option<&'static [Kind]> {
         "budget" | "budgets" => &[Kind::Budget],
         "change_order" | "change_orders" => &[Kind::ChangeOrder],
         "requisitions" | "requisition" => &[Kind::Requisition],
+        "payment_application" | "payment_applications" => &[Kind::PaymentApplication],
         _ => return None,
     })
 }
@@ -129,10 +131,25 @@ fn ready(world: &World, company: i64, record: &Record) -> Result<(), ApiError> {
                 Ok(())
             }
         }
+        Kind::PaymentApplication => {
+            if record.text("status") != "approved" {
+                refuse("is not approved")
+            } else if !synced(Kind::Project, record.project_id) {
+                refuse("has no synced project")
+            } else {
+                Ok(())
+            }
+        }
         Kind::ChangeOrder => {
             let contract = record.holder_id;
             if record.text("status") != "Approved" {
                 refuse("is not approved")
+            } else if prime::is_prime(world, company, record) {
+                if synced(Kind::Project, record.project_id) {
+                    Ok(())
+                } else {
+                    refuse("has no synced project")
+                }
             } else if !synced(Kind::WorkOrderContract, contract)
                 && !synced(Kind::PurchaseOrderContract, contract)
             {
@@ -208,6 +225,14 @@ fn order(world: &mut World, company: i64, records: &[Record], extras: &Extras) -
                     });
                     crate::erp::budgets::event(world, company, record, detail)
                 }
+                Kind::PaymentApplication => (
+                    "create_payment_application",
+                    prime::payment_application(world, company, record, detail),
+                ),
+                Kind::ChangeOrder if prime::is_prime(world, company, record) => (
+                    "create_prime_contract_change_order",
+                    prime::change_order(world, company, record, extras, detail),
+                ),
                 Kind::ChangeOrder => (
                     "create_commitment_change_order",
                     events::change_order(world, company, record, extras, detail),

@@ -5,6 +5,7 @@
 pub(crate) mod clicks;
 pub(crate) mod companies;
 pub(crate) mod export;
+pub(crate) mod prime;
 pub(crate) mod records;
 pub(crate) mod state;
 pub(crate) mod switches;
@@ -43,6 +44,27 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route(
             &format!("{company}/change-orders/{{id}}/unlink"),
             post(clicks::unlink_change_order),
+        )
+        .route(&format!("{company}/prime-contracts"), post(prime::contracts))
+        .route(
+            &format!("{company}/prime-change-orders"),
+            post(prime::change_orders),
+        )
+        .route(
+            &format!("{company}/prime-change-orders/{{id}}/unlink"),
+            post(prime::unlink_change_order),
+        )
+        .route(
+            &format!("{company}/prime-change-orders/{{id}}/reset"),
+            post(prime::reset_change_order),
+        )
+        .route(
+            &format!("{company}/payment-applications"),
+            post(prime::payment_applications),
+        )
+        .route(
+            &format!("{company}/payment-applications/{{id}}/unlink"),
+            post(prime::unlink_payment_application),
         )
         .route(&format!("{company}/requisitions"), post(records::requisitions))
         .route(

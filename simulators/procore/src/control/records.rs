@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A money field of the control API: a decimal string.
-fn amount(value: Option<&Value>, field: &str) -> Result<rust_decimal::Decimal, ApiError> {
+pub(super) fn amount(value: Option<&Value>, field: &str) -> Result<rust_decimal::Decimal, ApiError> {
     match value {
         None | Some(Value::Null) => Ok(rust_decimal::Decimal::ZERO),
         Some(Value::String(_)) => value
@@ -171,17 +171,17 @@ struct NewCommitment {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewLine {
-    cost_code_id: i64,
+pub(super) struct NewLine {
+    pub(super) cost_code_id: i64,
     #[serde(default)]
-    description: String,
-    amount: Option<Value>,
-    quantity: Option<Value>,
-    unit_cost: Option<Value>,
-    uom: Option<String>,
+    pub(super) description: String,
+    pub(super) amount: Option<Value>,
+    pub(super) quantity: Option<Value>,
+    pub(super) unit_cost: Option<Value>,
+    pub(super) uom: Option<String>,
 }
 
-fn approved() -> String {
+pub(super) fn approved() -> String {
     "Approved".into()
 }
 
@@ -242,7 +242,7 @@ pub(crate) async fn commitments(Path(company): Path<i64>, call: Call) -> Result<
     Ok(Json(json!({"ids": made, "line_ids": lines})))
 }
 
-fn add_line(
+pub(super) fn add_line(
     world: &mut World,
     company: i64,
     (kind, contract, project): (Kind, i64, i64),

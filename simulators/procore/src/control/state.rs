@@ -56,6 +56,16 @@ fn change_orders(world: &World, company: i64) -> Vec<Value> {
         .collect()
 }
 
+fn with_items(world: &World, company: i64, kind: Kind, items: Kind) -> Vec<Value> {
+    let whole = |record: &Record| {
+        let mut body = record.dump();
+        let parts = world.parts(company, items, record.id).map(Record::dump);
+        body["items"] = json!(parts.collect::<Vec<_>>());
+        body
+    };
+    world.records(company, kind).map(whole).collect()
+}
+
 fn requisitions(world: &World, company: i64) -> Vec<Value> {
     let draw = |record: &Record| {
         let mut body = draw::requisition(world, company, record, false);
@@ -126,6 +136,8 @@ pub(crate) async fn company(Path(id): Path<i64>, call: Call) -> Result<Json<Valu
             .map(|budget| crate::erp::budgets::dump(&world, id, budget))
             .collect::<Vec<_>>(),
         "change_orders": change_orders(&world, id),
+        "prime_contracts": dumps(&world, id, Kind::PrimeContract),
+        "payment_applications": with_items(&world, id, Kind::PaymentApplication, Kind::PaymentApplicationItem),
         "requisitions": requisitions(&world, id),
         "contract_payments": dumps(&world, id, Kind::ContractPayment),
         "invoice_payments": payments(&world, id),

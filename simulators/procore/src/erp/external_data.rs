@@ -15,14 +15,11 @@ use crate::{
 };
 
 /// Item types Procore knows, beyond those this stand-in keeps records of.
-const OTHER_ITEM_TYPES: [&str; 13] = [
+const OTHER_ITEM_TYPES: [&str; 10] = [
     "department",
     "item",
     "insurance",
     "markup",
-    "payment_application",
-    "payment_application_line_item",
-    "prime_contract",
     "requisition_change_order_item",
     "requisition_contract_detail_item",
     "sub_job",

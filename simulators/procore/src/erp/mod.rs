@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod external_data;
 pub(crate) mod invoice_payments;
 pub(crate) mod job_costs;
+pub(crate) mod prime;
 pub(crate) mod request_details;
 pub(crate) mod requests;
 pub(crate) mod staged_records;

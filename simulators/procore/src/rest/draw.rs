@@ -117,9 +117,24 @@ pub(crate) fn contract_total(world: &World, company: i64, contract: i64) -> Deci
 /// A commitment's header, as both contract endpoints and the ERP payload give it.
 pub(crate) fn commitment(world: &World, company: i64, record: &Record) -> Value {
     let total = contract_total(world, company, record.id);
+    let changes: Decimal = world
+        .parts(company, Kind::ChangeOrder, record.id)
+        .filter(|change| change.text("status").eq_ignore_ascii_case("approved"))
+        .map(|change| contract_total(world, company, change.id))
+        .sum();
+    // Payments Issued: those made in Procore, and those that came from the books.
+    let invoices: Vec<i64> = world
+        .parts(company, Kind::Requisition, record.id)
+        .map(|requisition| requisition.id)
+        .collect();
     let paid: Decimal = world
         .records(company, Kind::ContractPayment)
         .filter(|payment| payment.holder_id == Some(record.id))
+        .chain(
+            world
+                .records(company, Kind::InvoicePayment)
+                .filter(|payment| payment.holder_id.is_some_and(|id| invoices.contains(&id))),
+        )
         .map(|payment| money::of(&payment.fields, "amount"))
         .sum();
     let billed: Decimal = world
@@ -136,13 +151,13 @@ pub(crate) fn commitment(world: &World, company: i64, record: &Record) -> Value 
     body.extend(crate::store::into_map(json!({
         "origin_code": record.origin.code,
         "grand_total": money::plain(total),
-        "revised_contract": money::plain(total),
-        "pending_revised_contract": money::plain(total),
-        "approved_change_orders": "0.0",
+        "revised_contract": money::plain(total + changes),
+        "pending_revised_contract": money::plain(total + changes),
+        "approved_change_orders": money::plain(changes),
         "draft_change_orders_amount": "0.0",
         "pending_change_orders": "0.0",
         "percentage_paid": money::plain(share),
-        "remaining_balance_outstanding": money::plain(total - paid),
+        "remaining_balance_outstanding": money::plain(total + changes - paid),
         "total_draw_requests_amount": "0.0",
         "total_payments": money::plain(paid),
         "total_requisitions_amount": money::plain(billed),

@@ -2,12 +2,14 @@
 //!
 //! One file per kind; `draw` holds the shapes records leave in, `sync` the rules all `…/sync` endpoints share.
 
+pub(crate) mod budget_views;
 pub(crate) mod commitments;
 pub(crate) mod companies;
 pub(crate) mod contract_payments;
 pub(crate) mod cost_codes;
 pub(crate) mod draw;
 pub(crate) mod line_item_types;
+pub(crate) mod payment_applications;
 pub(crate) mod projects;
 pub(crate) mod requisitions;
 pub(crate) mod standard_cost_codes;
@@ -70,6 +72,15 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route("/rest/v1.0/commitments", get(commitments::list_all))
         .merge(commitments::routes("purchase_order_contracts"))
         .merge(commitments::routes("work_order_contracts"))
+        .route("/rest/v1.0/budget_views", get(budget_views::list))
+        .route(
+            "/rest/v1.0/budget_views/{id}/detail_rows",
+            get(budget_views::rows),
+        )
+        .route(
+            "/rest/v1.0/payment_applications/{id}",
+            get(payment_applications::show),
+        )
         .route("/rest/v1.1/requisitions", get(requisitions::list))
         .route(
             "/rest/v1.1/requisitions/{id}",

@@ -24,10 +24,13 @@ pub(crate) enum Kind {
     RequisitionItem,
     ContractPayment,
     InvoicePayment,
+    PrimeContract,
+    PaymentApplication,
+    PaymentApplicationItem,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Vendor,
         Self::Project,
         Self::StandardCostCode,
@@ -44,6 +47,9 @@ impl Kind {
         Self::RequisitionItem,
         Self::ContractPayment,
         Self::InvoicePayment,
+        Self::PrimeContract,
+        Self::PaymentApplication,
+        Self::PaymentApplicationItem,
     ];
 
     /// The name external data and request details use for it.
@@ -65,6 +71,9 @@ impl Kind {
             Self::RequisitionItem => "requisition_contract_item",
             Self::ContractPayment => "contract_payment",
             Self::InvoicePayment => "invoice_payment",
+            Self::PrimeContract => "prime_contract",
+            Self::PaymentApplication => "payment_application",
+            Self::PaymentApplicationItem => "payment_application_line_item",
         }
     }
 
@@ -88,6 +97,8 @@ impl Kind {
             Self::PurchaseOrderContract => Some("Purchase Order Contracts"),
             Self::WorkOrderContract => Some("Work Order Contracts"),
             Self::ContractPayment => Some("Contract Payments"),
+            Self::PrimeContract => Some("Prime Contracts"),
+            Self::PaymentApplication => Some("Payment Applications"),
             Self::ChangeOrder
             | Self::Budget
             | Self::JobCost
@@ -95,7 +106,8 @@ impl Kind {
             | Self::LineItem
             | Self::Requisition
             | Self::RequisitionItem
-            | Self::InvoicePayment => None,
+            | Self::InvoicePayment
+            | Self::PaymentApplicationItem => None,
         }
     }
 

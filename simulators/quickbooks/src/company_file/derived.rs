@@ -62,6 +62,8 @@ impl CompanyFile {
         match transaction.kind {
             TxnKind::Bill => transaction.total() - self.paid(transaction.serial),
             TxnKind::VendorCredit => transaction.total() - self.credit_used(transaction.serial),
+            // Receipts of customers are not played.
+            TxnKind::Invoice => transaction.total(),
             _ => Decimal::ZERO,
         }
     }
@@ -208,6 +210,15 @@ impl CompanyFile {
             })
     }
 
+    /// The account a line of an invoice earns on.
+    fn income_account(&self, line: &Line) -> Option<u64> {
+        line.fields.reference("OverrideItemAccountRef").or_else(|| {
+            let item = self.lists.get(&line.fields.reference("ItemRef")?)?;
+            let of = |group: &str, field: &str| item.fields.group(group)?.reference(field);
+            of("SalesAndPurchase", "IncomeAccountRef").or_else(|| of("SalesOrPurchase", "AccountRef"))
+        })
+    }
+
     /// The ledger: debit balance of every account. `None` collects lines whose item has no account.
     pub(crate) fn ledger(&self) -> HashMap<Option<u64>, Decimal> {
         let mut out: HashMap<Option<u64>, Decimal> = HashMap::new();
@@ -254,6 +265,12 @@ impl CompanyFile {
                             if debit { line.amount() } else { -line.amount() },
                         );
                     }
+                }
+                TxnKind::Invoice => {
+                    for line in &transaction.lines {
+                        post(self.income_account(line), -line.amount());
+                    }
+                    post(transaction.fields.reference("ARAccountRef"), transaction.total());
                 }
                 TxnKind::PurchaseOrder | TxnKind::Estimate => {}
             }

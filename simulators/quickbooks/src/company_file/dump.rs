@@ -160,6 +160,7 @@ pub(crate) fn transaction(file: &CompanyFile, settings: &Settings, transaction: 
         }
         TxnKind::PurchaseOrder
         | TxnKind::Estimate
+        | TxnKind::Invoice
         | TxnKind::Check
         | TxnKind::CreditCardCharge
         | TxnKind::CreditCardCredit

@@ -119,6 +119,29 @@ pub(crate) fn broken(file: &CompanyFile) -> Vec<String> {
             -(ledger.get(&Some(a.serial)).copied().unwrap_or_default() - on_lines)
         })
         .sum();
+    let receivable: Decimal = file
+        .lists_of(ListKind::Account)
+        .filter(|account| account.fields.text("AccountType") == Some("AccountsReceivable"))
+        .map(|account| ledger.get(&Some(account.serial)).copied().unwrap_or_default())
+        .sum();
+    let invoiced: Decimal = file
+        .transactions_of(TxnKind::Invoice)
+        .map(super::transactions::Transaction::total)
+        .sum();
+    let by_hand = file.transactions.values().any(|transaction| {
+        transaction.kind != TxnKind::Invoice
+            && transaction.lines.iter().any(|line| {
+                line.fields
+                    .reference("AccountRef")
+                    .and_then(|account| file.lists.get(&account))
+                    .is_some_and(|account| account.fields.text("AccountType") == Some("AccountsReceivable"))
+            })
+    });
+    if receivable != invoiced && !by_hand {
+        out.push(format!(
+            "accounts receivable is {receivable}, the invoices are {invoiced}"
+        ));
+    }
     if booked != payable {
         out.push(format!(
             "accounts payable is {booked}, the open bills are {payable}"

@@ -132,6 +132,7 @@ pub(crate) enum TxnKind {
     Bill,
     VendorCredit,
     Estimate,
+    Invoice,
     BillPaymentCheck,
     BillPaymentCreditCard,
     Check,
@@ -141,11 +142,12 @@ pub(crate) enum TxnKind {
     JournalEntry,
 }
 
-pub(crate) const TXN_KINDS: [TxnKind; 11] = [
+pub(crate) const TXN_KINDS: [TxnKind; 12] = [
     TxnKind::PurchaseOrder,
     TxnKind::Bill,
     TxnKind::VendorCredit,
     TxnKind::Estimate,
+    TxnKind::Invoice,
     TxnKind::BillPaymentCheck,
     TxnKind::BillPaymentCreditCard,
     TxnKind::Check,
@@ -163,6 +165,7 @@ impl TxnKind {
             Self::Bill => "Bill",
             Self::VendorCredit => "VendorCredit",
             Self::Estimate => "Estimate",
+            Self::Invoice => "Invoice",
             Self::BillPaymentCheck => "BillPaymentCheck",
             Self::BillPaymentCreditCard => "BillPaymentCreditCard",
             Self::Check => "Check",
@@ -184,6 +187,7 @@ impl TxnKind {
             Self::Bill => "bills",
             Self::VendorCredit => "vendor_credits",
             Self::Estimate => "estimates",
+            Self::Invoice => "invoices",
             Self::BillPaymentCheck => "bill_payment_checks",
             Self::BillPaymentCreditCard => "bill_payment_credit_cards",
             Self::Check => "checks",
@@ -197,7 +201,7 @@ impl TxnKind {
     /// The header field that names whom it is with.
     pub(crate) fn entity_field(self) -> &'static str {
         match self {
-            Self::Estimate => "CustomerRef",
+            Self::Estimate | Self::Invoice => "CustomerRef",
             Self::BillPaymentCheck
             | Self::BillPaymentCreditCard
             | Self::Check

@@ -150,6 +150,7 @@ impl Printer<'_> {
                     leaf(money(transaction.total()))
                 }
                 "IsPaid" => leaf((file.open_amount(transaction) <= Decimal::ZERO).to_string()),
+                "BalanceRemaining" => leaf(money(file.open_amount(transaction))),
                 "OpenAmount" => match self.settings.open_amount {
                     OpenAmount::Missing => Vec::new(),
                     OpenAmount::VendorBalance if transaction.kind == TxnKind::Bill => leaf(money(
@@ -262,6 +263,7 @@ fn line_kind(name: &str) -> Option<LineKind> {
         "ItemLineRet" => Some(LineKind::Item),
         "PurchaseOrderLineRet" => Some(LineKind::PurchaseOrder),
         "EstimateLineRet" => Some(LineKind::Estimate),
+        "InvoiceLineRet" => Some(LineKind::Invoice),
         "JournalDebitLine" => Some(LineKind::JournalDebit),
         "JournalCreditLine" => Some(LineKind::JournalCredit),
         _ => None,

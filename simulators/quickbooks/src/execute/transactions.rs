@@ -1,4 +1,4 @@
-//! Adding and changing purchase orders, bills, vendor credits and estimates.
+//! Adding and changing purchase orders, bills, vendor credits, estimates and invoices.
 
 use chrono::Days;
 use rust_decimal::Decimal;
@@ -21,7 +21,7 @@ use crate::{
     quickbooks::QuickBooks,
 };
 
-const SKIPPED: [&str; 22] = [
+const SKIPPED: [&str; 25] = [
     "TxnID",
     "EditSequence",
     "ExternalGUID",
@@ -35,6 +35,9 @@ const SKIPPED: [&str; 22] = [
     "PurchaseOrderLineGroupAdd",
     "EstimateLineAdd",
     "EstimateLineGroupAdd",
+    "InvoiceLineAdd",
+    "InvoiceLineGroupAdd",
+    "SetCredit",
     "ExpenseLineMod",
     "ItemLineMod",
     "ItemGroupLineMod",
@@ -67,6 +70,7 @@ fn line_kind(name: &str) -> Option<LineKind> {
         "ItemLine" => Some(LineKind::Item),
         "PurchaseOrderLine" => Some(LineKind::PurchaseOrder),
         "EstimateLine" => Some(LineKind::Estimate),
+        "InvoiceLine" => Some(LineKind::Invoice),
         _ => None,
     }
 }
@@ -168,6 +172,17 @@ fn defaults(qb: &QuickBooks, kind: TxnKind, fields: &mut Fields) {
             fields.set_default("IsToBeEmailed", "false");
         }
         TxnKind::Estimate => fields.set_default("IsActive", "true"),
+        TxnKind::Invoice => {
+            if fields.get("ARAccountRef").is_none()
+                && let Some(account) = qb.file.account_of_type("AccountsReceivable")
+            {
+                fields.set("ARAccountRef", Value::Reference(account));
+            }
+            let date = fields.text("TxnDate").unwrap_or_default().to_owned();
+            fields.set_default("DueDate", &date);
+            fields.set_default("IsPending", "false");
+            fields.set_default("IsToBePrinted", "true");
+        }
         _ => {}
     }
 }
@@ -182,6 +197,10 @@ fn check_whole(qb: &QuickBooks, transaction: &Transaction) -> Result<(), Status>
         && qb.settings.refuse_negative_bills
         && transaction.total() < Decimal::ZERO
     {
+        return Err(Status::not_saved(what, "Transaction amount must be positive."));
+    }
+    // A credit memo is another kind of transaction.
+    if transaction.kind == TxnKind::Invoice && transaction.total() < Decimal::ZERO {
         return Err(Status::not_saved(what, "Transaction amount must be positive."));
     }
     if transaction.kind == TxnKind::JournalEntry {
@@ -581,6 +600,34 @@ mod tests {
         assert_eq!(texts(&body_only, "TxnLineID").len(), 2);
         assert!(!body_only.contains("<Memo"));
         books.fails(3200, &format!("<PurchaseOrderModRq><PurchaseOrderMod><TxnID>{id}</TxnID><EditSequence>{sequence}</EditSequence></PurchaseOrderMod></PurchaseOrderModRq>"));
+        books.sound();
+    }
+
+    #[test]
+    fn an_invoice_is_owed_by_its_job() {
+        let mut books = books();
+        let invoice = |lines: &str| {
+            format!(
+                "<InvoiceAddRq><InvoiceAdd><CustomerRef><FullName>Owner:Job</FullName></CustomerRef><TxnDate>2026-03-31</TxnDate><RefNumber>1</RefNumber>{lines}</InvoiceAdd></InvoiceAddRq>"
+            )
+        };
+        let line = |amount: &str| {
+            format!(
+                "<InvoiceLineAdd><ItemRef><FullName>15-400</FullName></ItemRef><Amount>{amount}</Amount></InvoiceLineAdd>"
+            )
+        };
+        let answer = books.ok(&invoice(&[line("1000.00"), line("-100.00")].concat()));
+        assert_eq!(text(&answer, "Subtotal"), "900.00");
+        assert_eq!(text(&answer, "BalanceRemaining"), "900.00");
+        assert_eq!(texts(&answer, "Amount"), ["1000.00", "-100.00"]);
+        let number = "<InvoiceQueryRq><RefNumber>1</RefNumber><IncludeLineItems>true</IncludeLineItems></InvoiceQueryRq>";
+        assert_eq!(texts(&books.ok(number), "TxnLineID").len(), 2);
+        books.fails(3180, &invoice(&line("-1.00")));
+        books.fails(3180, &invoice(""));
+        books.fails(
+            3070,
+            &invoice(&line("1.00")).replace("<RefNumber>1<", "<RefNumber>123456789012<"),
+        );
         books.sound();
     }
 

@@ -16,11 +16,16 @@ use plumbline::{
     },
     comparison,
     connections::store,
+    qbxml::identity::RecordKind,
+    tie_out::Measure,
 };
 use serde_json::{Value, json};
 use support::{
+    database::TestDatabase,
     site::Site,
     stage::{Setting, Stage, array, text},
+    tie_out::{of, tie_out},
+    world::eventually,
 };
 
 async fn site(on: bool) -> Site {
@@ -156,7 +161,11 @@ async fn comp_44_a_vendor_credit_is_unlinked_once_it_is_gone_and_compared_as_one
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(compared.findings, [], "it is there, as a vendor credit");
+    assert!(
+        compared.findings.is_empty(),
+        "it is there, as a vendor credit: {:?}",
+        compared.findings
+    );
     let ask = async || {
         unlink::begin(db, &connection, &stage.world.clock, What::Invoice, invoice)
             .await
@@ -173,4 +182,76 @@ async fn comp_44_a_vendor_credit_is_unlinked_once_it_is_gone_and_compared_as_one
     assert_eq!(status, "done", "{words}");
     assert!(words.contains("Successfully Unlinked"), "{words}");
     site.stage.end().await;
+}
+
+// COMP-44, MAP-17, MAP-19
+#[tokio::test]
+async fn comp_44_a_vendor_credit_of_ours_is_no_direct_cost_and_both_sides_agree() {
+    let stage = Stage::with(Setting {
+        changes: vec!["negative_invoices_as_vendor_credits=true".to_owned()],
+        ..Setting::default()
+    })
+    .await;
+    stage.refresh("standard_cost_codes").await;
+    let site = Site::on(stage).await;
+    let stage = &site.stage;
+    let (commitment, lines) = site.synced_subcontract("SC-001", &["1000.00", "500.00"]).await;
+    for (number, lines) in [
+        (
+            "INV-1",
+            json!([{"commitment_line_id": lines[0], "amount": "300.00", "retainage_held": "30.00"}]),
+        ),
+        (
+            "INV-2",
+            json!([{"commitment_line_id": lines[0], "amount": "-100.00", "retainage_released": "10.00"},
+                {"commitment_line_id": lines[1], "amount": "25.00"}]),
+        ),
+    ] {
+        let invoice = site.invoice(commitment, number, lines).await;
+        stage.export("requisitions", &[invoice], json!({})).await;
+        stage.succeeded(invoice).await;
+    }
+    assert_eq!(credits(&site).await.len(), 1);
+    // A person's own credit counts, ours does not.
+    for (kind, number, amount) in [("bill", "B1", "77.77"), ("vendor_credit", "C1", "7.00")] {
+        let cost = json!({"ref_number": number, "vendor": "Lew Plumbing", "txn_date": "2026-03-15",
+            "lines": [{"item": site.items[0], "amount": amount, "customer": site.job}]});
+        stage.person_adds(kind, &cost).await;
+    }
+    let event = json!({"request_name": "sync_single_job", "request_data": {"id": site.job, "company_id": stage.company}});
+    stage.make("/event", &event).await;
+    eventually("Procore is told of the direct cost", async || {
+        stage.run().await;
+        (!array(&stage.state().await, "erp_job_costs")
+            .iter()
+            .all(|cost| cost["job_to_date_cost"].is_null()))
+        .then_some(())
+    })
+    .await;
+    let report = tie_out(&site).await;
+    let measured = |measure| of(&report, measure).quickbooks.to_string();
+    assert_eq!(
+        [Measure::Billed, Measure::Retainage, Measure::DirectCost].map(measured),
+        ["205.00", "20.00", "70.77"]
+    );
+    assert!(report.agrees(), "{}", report.json());
+    site.stage.end().await;
+}
+
+// What a link stands as is checked in the database as in the program.
+#[tokio::test]
+async fn comp_44_a_link_stands_as_a_kind_of_record_the_program_knows() {
+    let database = TestDatabase::new().await;
+    let allowed: String = sqlx::query_scalar(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'links_stands_as'",
+    )
+    .fetch_one(&database.pool)
+    .await
+    .unwrap();
+    let mut named: Vec<&str> = allowed.split('\'').skip(1).step_by(2).collect();
+    let mut known = RecordKind::ALL.map(RecordKind::as_str);
+    named.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(named, known, "{allowed}");
+    database.close().await;
 }

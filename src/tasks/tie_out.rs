@@ -314,7 +314,10 @@ mod tests {
         assert_eq!(figures[1].total, None);
         world.page = Vec::new();
         let Step::Advance(state, _) = state.step(&world.facts()) else {
-            panic!("there is no more")
+            panic!("there are no more bills")
+        };
+        let Step::Advance(state, _) = state.step(&world.facts()) else {
+            panic!("there are no vendor credits")
         };
         let Step::Finished(Outcome::Done(effects, _)) = state.step(&world.facts()) else {
             panic!("it ends")
@@ -346,10 +349,18 @@ mod tests {
         };
         let (_, bills) = asked(3);
         assert_eq!(bills[0].element, "BillQueryRq");
-        assert!(bills[0].body.contains("T1") && !bills[0].body.contains("T2"), "{}", bills[0].body);
+        assert!(
+            bills[0].body.contains("T1") && !bills[0].body.contains("T2"),
+            "{}",
+            bills[0].body
+        );
         let (state, credits) = asked(4);
         assert_eq!(credits[0].element, "VendorCreditQueryRq");
-        assert!(credits[0].body.contains("T2") && !credits[0].body.contains("T1"), "{}", credits[0].body);
+        assert!(
+            credits[0].body.contains("T2") && !credits[0].body.contains("T1"),
+            "{}",
+            credits[0].body
+        );
         let credit = "<VendorCreditRet><TxnID>T2</TxnID>\
             <ItemLineRet><ItemRef><ListID>I</ListID></ItemRef><Amount>75.00</Amount></ItemLineRet>\
             <ItemLineRet><ItemRef><ListID>R</ListID></ItemRef><Amount>-15.00</Amount></ItemLineRet></VendorCreditRet>";

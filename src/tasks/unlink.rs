@@ -73,6 +73,18 @@ impl Unlink {
         }
     }
 
+    /// What it may be in QuickBooks: an invoice that is linked in Procore alone is a bill or a vendor credit.
+    fn kinds(&self, facts: &Facts<'_>) -> &'static [RecordKind] {
+        let linked = self.items.iter().any(|item| facts.link_of(*item).is_some());
+        match self.kind {
+            RecordKind::Bill if !linked => &[RecordKind::Bill, RecordKind::VendorCredit],
+            RecordKind::Bill => &[RecordKind::Bill],
+            RecordKind::VendorCredit => &[RecordKind::VendorCredit],
+            RecordKind::Invoice => &[RecordKind::Invoice],
+            _ => &[RecordKind::PurchaseOrder],
+        }
+    }
+
     /// The record that counts.
     fn item(&self, facts: &Facts<'_>) -> Option<ProcoreItem> {
         let linked = self
@@ -108,13 +120,13 @@ impl Unlink {
         )
     }
 
-    fn still_there(&self, standing: &Standing) -> Outcome {
+    fn still_there(&self, kind: RecordKind, standing: &Standing) -> Outcome {
         let mut messages = vec![format!(
             "The {} is still in QuickBooks Desktop. Please delete it before retrying.",
             self.word()
         )];
         let number = standing.ref_number.as_deref().unwrap_or("without a number");
-        messages.push(format!("It is {} {number}.", self.kind.word()));
+        messages.push(format!("It is {} {number}.", kind.word()));
         if !standing.linked.is_empty() {
             let linked: Vec<String> = standing.linked.iter().map(LinkedTransaction::label).collect();
             messages.push(format!(
@@ -148,7 +160,11 @@ impl Machine for Unlink {
             return Step::Ask(
                 self.asking
                     .iter()
-                    .map(|id| standing::query(self.kind, id))
+                    .flat_map(|id| {
+                        self.kinds(facts)
+                            .iter()
+                            .map(move |kind| standing::query(*kind, id))
+                    })
                     .collect(),
             );
         }
@@ -176,9 +192,10 @@ impl Machine for Unlink {
 
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         for answer in answers {
-            match standing::read(self.kind, answer) {
-                Some(Ok(standing)) => return Turn::Finished(self.still_there(&standing)),
-                Some(Err(error)) => {
+            let read = |kind: &RecordKind| standing::read(*kind, answer).map(|read| (*kind, read));
+            match self.kinds(facts).iter().find_map(read) {
+                Some((kind, Ok(standing))) => return Turn::Finished(self.still_there(kind, &standing)),
+                Some((_, Err(error))) => {
                     return Turn::Finished(failed(format!(
                         "QuickBooks' answer about the {} could not be read ({error}). Nothing was changed.",
                         self.word()
@@ -379,6 +396,25 @@ mod tests {
             text.contains("It is vendor credit INV-1.") && text.contains("bill 9"),
             "{text}"
         );
+    }
+
+    // COMP-44
+    #[test]
+    fn comp_44_an_invoice_that_procore_alone_knows_is_asked_for_as_a_bill_and_as_a_vendor_credit() {
+        let credit = "<VendorCreditRet><TxnID>5C-1</TxnID><RefNumber>INV-1</RefNumber></VendorCreditRet>";
+        let unlink = Unlink::requisition(9, Some("5C-1".to_owned()));
+        let no_bill = Response::failed("BillQueryRs", 500, "not found");
+        let answers = [no_bill.clone(), Response::ok("VendorCreditQueryRs", credit)];
+        let Outcome::Failed(failure, _) = run(&unlink, &[], &answers) else {
+            panic!()
+        };
+        assert!(
+            failure.text().contains("It is vendor credit INV-1."),
+            "{failure:?}"
+        );
+        let gone = Response::failed("VendorCreditQueryRs", 500, "not found");
+        let outcome = run(&unlink, &[], &[no_bill, gone]);
+        assert!(matches!(outcome, Outcome::Done(..)), "{outcome:?}");
     }
 
     #[test]

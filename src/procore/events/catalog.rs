@@ -166,7 +166,10 @@ pub const EVENTS: [EventKind; 51] = [
         "What is new is appended to the same estimate; what that holds comes back.",
     ),
     nothing("create_budget_in_procore", "Budgets are not imported."),
-    handled("create_requisitions", "Each invoice becomes a bill."),
+    handled(
+        "create_requisitions",
+        "Each invoice becomes a bill; one below zero a vendor credit, with the setting `negative_invoices_as_vendor_credits`.",
+    ),
     handled("reset_requisition", "The link is forgotten."),
     refused(
         "create_payment",

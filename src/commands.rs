@@ -22,6 +22,7 @@ pub mod demo;
 pub mod explain;
 pub mod reconcile;
 pub mod settings;
+pub mod sub_jobs;
 pub mod table;
 pub mod task;
 pub mod unlink;

@@ -72,6 +72,7 @@ enum Kind {
     UpdateVendors,
     StageVendors,
     StageJobs,
+    StageSubJobs,
     CostTypeAssignments,
     BudgetTransactions,
     JobCosts,
@@ -152,6 +153,7 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::StageVendors { .. } => Kind::StageVendors,
         Writeback::UpdateVendors { .. } => Kind::UpdateVendors,
         Writeback::StageJobs { .. } => Kind::StageJobs,
+        Writeback::StageSubJobs { .. } => Kind::StageSubJobs,
         Writeback::StandardCostCodes { .. } => Kind::StandardCostCodes,
         Writeback::CostTypes => Kind::CostTypes,
         Writeback::CostTypeAssignments { .. } => Kind::CostTypeAssignments,
@@ -184,6 +186,10 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
         Writeback::StageJobs { jobs } => jobs
             .iter()
             .map(|job| format!("staged job:{}", job.origin_id))
+            .collect(),
+        Writeback::StageSubJobs { sub_jobs } => sub_jobs
+            .iter()
+            .map(|job| format!("staged sub job:{}", job.origin_id))
             .collect(),
         Writeback::StandardCostCodes { codes, .. } => codes
             .iter()
@@ -276,6 +282,23 @@ async fn carry_out(
             let parts = last_of_each(parts, |job| job.origin_id.clone());
             let jobs: Vec<_> = parts.iter().map(|part| part.1).collect();
             tally(&mut sums, &parts, staged_records::stage_jobs(client, &jobs).await);
+        }
+        Kind::StageSubJobs => {
+            let parts = parts(
+                &batch,
+                |writeback| match writeback {
+                    Writeback::StageSubJobs { sub_jobs } => sub_jobs.as_slice(),
+                    _ => &[],
+                },
+                |job| format!("job {}", job.full_name),
+            );
+            let parts = last_of_each(parts, |job| job.origin_id.clone());
+            let sub_jobs: Vec<_> = parts.iter().map(|part| part.1).collect();
+            tally(
+                &mut sums,
+                &parts,
+                staged_records::stage_sub_jobs(client, &sub_jobs).await,
+            );
         }
         Kind::InvoicePayments => {
             let parts = parts(

@@ -69,7 +69,7 @@ any_task! {
     Vendor(exports::vendor::VendorExport) = "vendor",
     /// A standard cost code → a service item.
     StandardCostCode(exports::standard_cost_code::StandardCostCodeExport) = "standard_cost_code",
-    /// A project → a job.
+    /// A project, or a sub job of one → a job.
     Job(exports::job::JobExport) = "job",
     /// A commitment → a purchase order.
     Commitment(exports::commitment::CommitmentExport) = "commitment",
@@ -77,7 +77,7 @@ any_task! {
     ChangeOrder(exports::change_order::ChangeOrderExport) = "change_order",
     /// A budget → the estimate of its job.
     Budget(exports::budget::BudgetExport) = "budget",
-    /// A subcontractor invoice → a bill.
+    /// A subcontractor invoice → a bill, or a vendor credit.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
     /// An owner invoice → an invoice.
     OwnerInvoice(exports::owner_invoice::OwnerInvoiceExport) = "owner_invoice",
@@ -87,7 +87,7 @@ any_task! {
     ListRefresh(imports::lists::ListRefresh) = "list_refresh",
     /// Vendors → staged companies.
     VendorsImport(imports::vendors::VendorsImport) = "vendors_import",
-    /// Jobs → staged projects.
+    /// Jobs → staged projects and sub jobs.
     JobsImport(imports::jobs::JobsImport) = "jobs_import",
     /// Service items → standard cost codes.
     StandardCostCodesImport(imports::standard_cost_codes::StandardCostCodesImport) = "standard_cost_codes_import",

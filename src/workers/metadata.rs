@@ -70,6 +70,7 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
             || connection.settings.payments_outside_us,
         owner_invoices: connection.settings.owner_invoices,
         prime_contract_change_orders: connection.settings.prime_contract_change_orders,
+        sub_jobs: connection.settings.sub_jobs,
         vendor_types: offered(store::choices(db, id, ListKind::VendorType, &[]).await?),
         income_accounts: offered(
             store::choices(db, id, ListKind::Account, &["Income", "OtherIncome"]).await?,

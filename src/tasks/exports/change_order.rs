@@ -253,7 +253,7 @@ impl ChangeOrderExport {
                     quantity,
                     rate: price,
                     amount,
-                    customer: ListRef::by_id(job.as_ref()?),
+                    customer: ListRef::by_id(coded.sub_job.as_ref().or(job.as_ref())?),
                 })
             })
             .collect();
@@ -566,6 +566,10 @@ impl Machine for ChangeOrderExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            ),
             ..Wants::default()
         }
     }

@@ -296,7 +296,7 @@ impl CommitmentExport {
             quantity,
             rate: price,
             amount,
-            customer: ListRef::by_id(job?),
+            customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
         })
     }
 
@@ -560,6 +560,10 @@ impl Machine for CommitmentExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            ),
             ..Wants::default()
         }
     }

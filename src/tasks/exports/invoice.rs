@@ -378,7 +378,7 @@ impl InvoiceExport {
             quantity,
             cost: price,
             amount,
-            customer: ListRef::by_id(job?),
+            customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
             billable_status: bill::NOT_BILLABLE.to_owned(),
         })
     }
@@ -668,7 +668,13 @@ impl Machine for InvoiceExport {
                 .map(str::to_owned)
                 .chain(self.retainage_item.clone())
                 .collect(),
-            linked_ids: self.retainage_item.iter().cloned().collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            )
+            .into_iter()
+            .chain(self.retainage_item.clone())
+            .collect(),
             ..Wants::default()
         }
     }

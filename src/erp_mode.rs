@@ -30,6 +30,8 @@ pub mod subjects {
     pub const PAYMENTS: &str = "payments";
     /// Reading job costs.
     pub const JOB_COSTS: &str = "job_costs";
+    /// Looking what may be read.
+    pub const RIGHTS: &str = "rights";
 }
 
 /// Smaller is earlier. What others refer to goes first; reading in bulk goes last, so that it holds up nobody.

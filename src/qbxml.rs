@@ -28,6 +28,7 @@ pub mod money;
 pub mod other_name;
 pub mod preferences;
 pub mod purchase_order;
+pub mod readable;
 mod request;
 pub mod response;
 pub mod standing;

@@ -95,7 +95,7 @@ async fn qbd_10_an_accepted_sub_job_becomes_a_job_under_the_projects_job_with_it
     let code = stage.record("cost_codes", codes[0]).await;
     assert_eq!(text(&code, "origin_id"), format!("{list_id}|{}", site.items[0]));
 
-    // QBD-34: what is synced can be listed.
+    // What is synced can be listed.
     let mut connected = stage.world.db().acquire().await.unwrap();
     let listed = sub_jobs::list(&mut connected, stage.connection).await.unwrap();
     drop(connected);

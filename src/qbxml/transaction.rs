@@ -270,6 +270,7 @@ mod tests {
             .chain(crate::qbxml::cost_transaction::every_query())
             .chain([crate::qbxml::job_report::query("80000001-1770000000")])
             .chain(crate::qbxml::totals::every_query())
+            .chain(crate::qbxml::readable::every_query())
             .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, tie_out, unlink};
+use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, rights, tie_out, unlink};
 use crate::qbxml::{Access, Response};
 
 macro_rules! any_task {
@@ -99,6 +99,8 @@ any_task! {
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
+    /// Whether everything that is used may be read.
+    Rights(rights::RightsCheck) = "rights",
     /// What linked transactions come to.
     TieOut(tie_out::TieOut) = "tie_out",
     /// Links compared with QuickBooks.

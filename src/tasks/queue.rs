@@ -16,7 +16,7 @@ use super::{
 use crate::writebacks::{DetailRef, Writeback};
 use crate::{
     comparison,
-    connections::store::AFTERMATH,
+    connections::{self, store::AFTERMATH},
     job_costs::{self, JobCostsEffect},
     links, mirror, payments,
     qbxml::Access,
@@ -655,6 +655,9 @@ pub async fn settle(
         }
         for effect in &done.tie_out {
             tie_out::store::apply(db, connection_id, row.created_at, now, effect).await?;
+        }
+        if let Some(until) = done.budget_codes_until {
+            connections::store::set_budget_codes_until(db, connection_id, &until).await?;
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

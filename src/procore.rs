@@ -6,6 +6,7 @@
 //! Addresses stand in [`paths`] alone, because the ERP kit is not part of Procore's public reference and some of them
 //! are guesses (`facts/procore.md` §6, §8).
 
+pub mod budget_lines;
 pub mod client;
 pub mod cost_code_assignments;
 pub mod cost_types;
@@ -29,6 +30,7 @@ pub mod requisitions;
 pub mod staged_records;
 pub mod standard_cost_codes;
 pub mod sync;
+pub mod tools;
 pub mod totals;
 pub mod vendors;
 pub mod webhook;

@@ -56,6 +56,8 @@ pub struct Wants {
     pub twins: bool,
     /// What is known of job costs (`JobCostsImport` alone, of which a connection has one at a time).
     pub job_costs: Option<JobCostsWanted>,
+    /// Up to when cost codes have been offered to budgets (`StandardCostCodesImport` alone).
+    pub budget_codes: bool,
 }
 
 /// What the edge found for a task's [`Wants`], together with what every task may know.
@@ -81,6 +83,8 @@ pub struct Facts<'a> {
     pub twins: &'a [Twin],
     /// What is known of job costs.
     pub job_costs: &'a KnownJobCosts,
+    /// When the newest cost code that budgets were offered was made, in QuickBooks' local time.
+    pub budget_codes_until: Option<&'a str>,
 }
 
 /// Links that are looked up at once.
@@ -192,6 +196,8 @@ pub struct Effects {
     pub unreadable: Vec<String>,
     /// From when payments are read the next time (`PaymentsImport` alone).
     pub payments_watermark: Option<String>,
+    /// When the newest cost code was made that budgets have now been offered (`StandardCostCodesImport` alone).
+    pub budget_codes_until: Option<String>,
     /// A part of a comparison that has been done (`Reconcile` alone).
     pub compared: Option<Box<Compared>>,
     /// What was read of job costs, in order.
@@ -216,6 +222,7 @@ impl Effects {
         self.job_costs.extend(other.job_costs);
         self.tie_out.extend(other.tie_out);
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
+        self.budget_codes_until = other.budget_codes_until.or(self.budget_codes_until.take());
         self.compared = other.compared.or(self.compared.take());
         self.rights = other.rights.or(self.rights.take());
     }

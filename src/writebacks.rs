@@ -73,6 +73,17 @@ pub enum Writeback {
         /// The amounts.
         transactions: Vec<SyncedTransaction>,
     },
+    /// Cost codes that are new in QuickBooks, for the budget of a project; those it has are left as they are.
+    BudgetLines {
+        /// The project.
+        project_id: i64,
+        /// Its job's `ListID`.
+        job_origin_id: String,
+        /// The company list they were synced into.
+        standard_cost_code_list_id: Option<i64>,
+        /// The codes. They are in Procore's standard list by now.
+        codes: Vec<BudgetCode>,
+    },
     /// What the books hold of a project's cost codes.
     JobCosts {
         /// The project.
@@ -87,6 +98,15 @@ pub enum Writeback {
         /// The payments.
         payments: Vec<PaymentData>,
     },
+}
+
+/// A cost code that may become a line of a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetCode {
+    /// The item's `ListID`.
+    pub item_list_id: String,
+    /// The item's full name, for people.
+    pub name: String,
 }
 
 /// Third-party ids of one record.

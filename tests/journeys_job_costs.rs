@@ -384,3 +384,137 @@ async fn qbd_26_every_two_hours_once_though_two_replicas_wake() {
     site.told(0, "10.00", "0.00").await;
     site.end().await;
 }
+
+/// What is told of the first code, without waiting.
+async fn told_now(site: &Costs) -> Option<String> {
+    let costs = array(&site.stage.state().await, "erp_job_costs");
+    let of_code = costs
+        .into_iter()
+        .find(|cost| cost["cost_code_id"] == json!(site.codes[0]));
+    of_code.map(|cost| text(&cost, "job_to_date_cost"))
+}
+
+// ADV-12, ADV-13, ADV-14
+#[tokio::test]
+async fn adv_12_adv_13_adv_14_who_fills_the_columns_of_direct_costs_is_a_setting_and_an_active_tool_goes_first()
+ {
+    let site = Costs::new(Setting::default()).await;
+    let direct_costs = async |projects: &[i64]| {
+        let body = json!({"direct_costs_projects": projects});
+        site.stage.make("/permissions", &body).await;
+    };
+    site.cost("bill", "B1", site.item_line(0, "10.00")).await;
+    succeeded(&site.sync().await);
+    site.told(0, "10.00", "0.00").await;
+
+    // Edited in Procore: the sync changes nothing, and the costs are reported all the same.
+    site.stage.set(&["direct_cost_columns=editable".to_owned()]).await;
+    site.cost("bill", "B2", site.item_line(0, "5.00")).await;
+    succeeded(&site.sync().await);
+    site.stage.settle().await;
+    assert_eq!(told_now(&site).await.as_deref(), Some("10.00"));
+    let report = site.report().await;
+    assert_eq!(report["projects"][0]["codes"][0]["direct_cost"], "15.00");
+
+    // From QuickBooks again; but this project's tool is active.
+    site.stage
+        .set(&["direct_cost_columns=from_quickbooks".to_owned()])
+        .await;
+    direct_costs(&[site.project]).await;
+    succeeded(&site.sync().await);
+    site.stage.settle().await;
+    assert_eq!(told_now(&site).await.as_deref(), Some("10.00"));
+    // That of another project is none of its business.
+    direct_costs(&[site.project + 1]).await;
+    succeeded(&site.sync().await);
+    site.told(0, "15.00", "0.00").await;
+    site.end().await;
+}
+
+/// The budget's lines by the full code of their cost code, with their amounts.
+async fn budget_lines(site: &Costs) -> Vec<(String, String)> {
+    let state = site.stage.state().await;
+    let budgets = array(&state, "budgets");
+    let lines = budgets.iter().flat_map(|budget| array(budget, "lines"));
+    lines
+        .map(|line| {
+            let code = find(&state, "cost_codes", "id", &line["cost_code_id"]);
+            (text(&code, "full_code"), text(&line, "amount"))
+        })
+        .collect()
+}
+
+// ADV-10, ADV-11
+#[tokio::test]
+async fn adv_10_adv_11_a_new_service_item_becomes_a_line_of_nothing_once_and_its_costs_arrive() {
+    let setting = Setting {
+        changes: vec!["add_new_cost_codes_to_budgets=true".to_owned()],
+        ..Setting::default()
+    };
+    let site = Costs::new(setting).await;
+    let stage = &site.stage;
+    let line = json!({"cost_code_id": site.codes[0], "amount": "1000.00"});
+    let body = json!({"project_id": site.project, "lines": [line]});
+    let budget = stage.made("/budgets", &body).await[0];
+    stage.export("budget", &[budget], json!({})).await;
+    stage.succeeded(budget).await;
+    stage.refresh("standard_cost_codes").await;
+    let of_old = ("01-100".to_owned(), "1000.0".to_owned());
+    assert_eq!(
+        budget_lines(&site).await,
+        std::slice::from_ref(&of_old),
+        "codes that were there before, or came from Procore, are not new"
+    );
+
+    // Below a code of this project's, and below one that it lacks.
+    let items = stage.list("items").await;
+    let division = find(&json!({"items": items}), "items", "full_name", &json!("01"));
+    let mut made = Vec::new();
+    let service = |name: &str, parent: Option<&str>| {
+        let account = &stage.books.expense_account;
+        json!({"name": name, "parent": parent, "sales_or_purchase": {"account": account, "price": "0.00"}})
+    };
+    let other = stage.person_adds("item_service", &service("02", None)).await;
+    for (parent, name) in [(text(&division, "id"), "300"), (other, "500")] {
+        made.push(
+            stage
+                .person_adds("item_service", &service(name, Some(&parent)))
+                .await,
+        );
+    }
+    stage.refresh("standard_cost_codes").await;
+    let new = |code: &str| (code.to_owned(), "0.0".to_owned());
+    let all = [of_old, new("01-300"), new("02-500")];
+    let mut lines = budget_lines(&site).await;
+    lines.sort();
+    assert_eq!(lines, all);
+    // Once; and another charge is no cost code.
+    stage
+        .person_adds("item_other_charge", &service("Nails", None))
+        .await;
+    stage.refresh("standard_cost_codes").await;
+    let mut lines = budget_lines(&site).await;
+    lines.sort();
+    assert_eq!(lines, all);
+
+    // It is a code like the others: what is spent on it arrives.
+    let mut cost = site.item_line(0, "12.34");
+    cost["item"] = json!(made[0]);
+    site.cost("bill", "B1", cost).await;
+    succeeded(&site.sync().await);
+    let code = find(&stage.state().await, "cost_codes", "full_code", &json!("01-300"));
+    eventually("the new code's costs are told", async || {
+        let costs = array(&stage.state().await, "erp_job_costs");
+        let told = |cost: &Value| cost["cost_code_id"] == code["id"] && cost["job_to_date_cost"] == "12.34";
+        costs.iter().any(told).then_some(())
+    })
+    .await;
+
+    stage
+        .set(&["add_new_cost_codes_to_budgets=false".to_owned()])
+        .await;
+    stage.person_adds("item_service", &service("600", None)).await;
+    stage.refresh("standard_cost_codes").await;
+    assert_eq!(budget_lines(&site).await.len(), 3, "off");
+    site.end().await;
+}

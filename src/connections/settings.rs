@@ -61,6 +61,17 @@ pub enum ProjectNumberField {
     None,
 }
 
+/// Who fills the columns of direct costs in Procore's budget (ADV-12, ADV-13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DirectCostColumns {
+    /// QuickBooks: read only in Procore. A project whose Direct Costs tool is active is left to that tool (ADV-14).
+    #[default]
+    FromQuickbooks,
+    /// Procore's Direct Costs tool: nothing is written.
+    Editable,
+}
+
 /// Settings of one connection. Every field has a default, so that older rows read well; what a newer version stored is passed
 /// over, so that both can run side by side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +80,10 @@ pub enum ProjectNumberField {
 pub struct Settings {
     /// ADV-07: a commitment without a typed QuickBooks Desktop ID takes its contract number.
     pub use_procore_contract_number: bool,
+    /// ADV-10: service items that are new in QuickBooks become lines of 0.00 in the budgets of linked projects.
+    pub add_new_cost_codes_to_budgets: bool,
+    /// ADV-12, ADV-13: who fills the columns of direct costs in budgets.
+    pub direct_cost_columns: DirectCostColumns,
     /// ADV-16, ADV-17: linked companies follow QuickBooks on a refresh.
     pub update_vendors_on_refresh: bool,
     /// ADV-18: `ListID` of the service item that carries held and released retainage. Required for invoices (ADV-20).
@@ -116,6 +131,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             use_procore_contract_number: true,
+            add_new_cost_codes_to_budgets: false,
+            direct_cost_columns: DirectCostColumns::default(),
             update_vendors_on_refresh: false,
             retainage_item_list_id: None,
             negative_invoices_as_vendor_credits: false,

@@ -372,3 +372,32 @@ pub async fn forget_company_file(db: impl PgExecutor<'_>, id: Uuid) -> Result<()
     .await?;
     Ok(())
 }
+
+/// When the newest cost code was made that budgets have been offered (ADV-10). `None`: no list of them was read yet.
+pub async fn budget_codes_until(
+    db: &mut sqlx::PgConnection,
+    connection_id: Uuid,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select budget_codes_until from connections where id = $1",
+        connection_id
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Keeps it. It never goes back.
+pub async fn set_budget_codes_until(
+    db: &mut sqlx::PgConnection,
+    connection_id: Uuid,
+    until: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update connections set budget_codes_until = greatest(budget_codes_until, $2) where id = $1",
+        connection_id,
+        until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -79,6 +79,33 @@ pub async fn newest(
         .collect())
 }
 
+/// Adds links; what is linked otherwise by then stays as it is.
+pub async fn add(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    now: DateTime<Utc>,
+    links: &[Link],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into links (connection_id, item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence, linked_at)
+         select $1, item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence, $2
+         from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
+             as given(item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence)
+         on conflict (connection_id, item_type, item_id) do nothing",
+        connection_id,
+        now,
+        &links.iter().map(|link| link.item.item_type.as_str()).collect::<Vec<_>>() as &[&str],
+        &links.iter().map(|link| link.item.id).collect::<Vec<_>>(),
+        &links.iter().map(|link| link.origin_id.as_str()).collect::<Vec<_>>() as &[&str],
+        &links.iter().map(|link| link.origin_code.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+        &links.iter().map(|link| link.quickbooks_id.as_str()).collect::<Vec<_>>() as &[&str],
+        &links.iter().map(|link| link.edit_sequence.as_deref()).collect::<Vec<_>>() as &[Option<&str>],
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Notes that the QuickBooks records of these links are gone.
 pub async fn set_gone(
     db: &mut PgConnection,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{
+    budget_lines,
     client::ProcoreClient,
     cost_code_assignments, cost_types, erp_job_costs, erp_transactions,
     error::{ErrorKind, ProcoreError},
@@ -20,7 +21,10 @@ use super::{
     sync::{ItemError, Synced},
     vendors,
 };
-use crate::writebacks::{DetailRef, Writeback};
+use crate::{
+    links::Link,
+    writebacks::{DetailRef, Writeback},
+};
 
 /// How long to leave a connection alone whose credentials or installation are not accepted.
 const CONNECTION_TROUBLE: Duration = Duration::from_mins(15);
@@ -74,6 +78,7 @@ enum Kind {
     StageJobs,
     StageSubJobs,
     CostTypeAssignments,
+    BudgetLines,
     BudgetTransactions,
     JobCosts,
     InvoicePayments,
@@ -89,6 +94,8 @@ pub struct Delivery {
     pub outcomes: Vec<Outcome>,
     /// Procore is away, or will not have this connection: nothing else would have fared better.
     pub trouble: Option<Trouble>,
+    /// Records of Procore that are linked now, which nobody has stored.
+    pub links: Vec<Link>,
 }
 
 /// Trouble with the whole of Procore, or with all of a connection.
@@ -103,8 +110,9 @@ pub async fn deliver(client: &ProcoreClient, batch: &[Writeback]) -> Delivery {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
     let mut later = None;
     let mut met = None;
+    let mut links = Vec::new();
     while let Some((kind, ready)) = next_call(batch, &outcomes) {
-        let (results, trouble) = carry_out(client, kind, batch, &ready).await;
+        let (results, trouble) = carry_out(client, kind, batch, &ready, &mut links).await;
         for (index, outcome) in ready.into_iter().zip(results) {
             later = later.max(outcome.as_ref().err().and_then(DeliveryError::retry_after));
             outcomes[index] = Some(outcome);
@@ -124,6 +132,7 @@ pub async fn deliver(client: &ProcoreClient, batch: &[Writeback]) -> Delivery {
             .map(|outcome| outcome.unwrap_or_else(|| Err(held_back())))
             .collect(),
         trouble: met,
+        links,
     }
 }
 
@@ -158,6 +167,7 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::CostTypes => Kind::CostTypes,
         Writeback::CostTypeAssignments { .. } => Kind::CostTypeAssignments,
         Writeback::InvoicePayments { .. } => Kind::InvoicePayments,
+        Writeback::BudgetLines { .. } => Kind::BudgetLines,
         Writeback::BudgetTransactions { .. } => Kind::BudgetTransactions,
         Writeback::JobCosts { .. } => Kind::JobCosts,
     }
@@ -199,6 +209,14 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
         Writeback::CostTypeAssignments { project_id, .. } => {
             vec![format!("cost types of project:{project_id}")]
         }
+        // After the codes themselves.
+        Writeback::BudgetLines {
+            project_id, codes, ..
+        } => codes
+            .iter()
+            .map(|code| format!("code:{}", code.item_list_id))
+            .chain([format!("budget of project:{project_id}")])
+            .collect(),
         Writeback::BudgetTransactions { project_id, .. } | Writeback::JobCosts { project_id, .. } => {
             vec![format!("budget of project:{project_id}")]
         }
@@ -217,6 +235,7 @@ async fn carry_out(
     kind: Kind,
     batch: &[Writeback],
     ready: &[usize],
+    links: &mut Vec<Link>,
 ) -> (Vec<Outcome>, Option<Trouble>) {
     let batch: Vec<&Writeback> = ready.iter().map(|index| &batch[*index]).collect();
     let mut sums = vec![Sum::default(); ready.len()];
@@ -326,9 +345,9 @@ async fn carry_out(
             }
         }
         // One call for each: the project stands beside the updates.
-        Kind::BudgetTransactions | Kind::JobCosts => {
+        Kind::BudgetLines | Kind::BudgetTransactions | Kind::JobCosts => {
             for (sum, writeback) in sums.iter_mut().zip(&batch) {
-                budget(client, writeback, sum).await;
+                budget(client, writeback, sum, links).await;
             }
         }
         Kind::CostTypeAssignments => assignments(client, &batch, &mut sums).await,
@@ -491,8 +510,25 @@ async fn details(client: &ProcoreClient, batch: &[&Writeback], sums: &mut [Sum])
     }
 }
 
-async fn budget(client: &ProcoreClient, writeback: &Writeback, sum: &mut Sum) {
+async fn budget(client: &ProcoreClient, writeback: &Writeback, sum: &mut Sum, links: &mut Vec<Link>) {
     match writeback {
+        Writeback::BudgetLines {
+            project_id,
+            job_origin_id,
+            standard_cost_code_list_id,
+            codes,
+        } => {
+            let project = budget_lines::Project {
+                id: *project_id,
+                job_origin_id,
+            };
+            let mut added = budget_lines::add(client, *standard_cost_code_list_id, project, codes).await;
+            links.append(&mut added.links);
+            for (code, result) in codes.iter().zip(added.results) {
+                let label = format!("cost code {} in the budget of project {project_id}", code.name);
+                sum.add(&label, result);
+            }
+        }
         Writeback::BudgetTransactions {
             project_id,
             transactions,

@@ -18,30 +18,48 @@ use super::{
     paths,
     reader::Reader,
     sync::{ItemError, SyncCall, Synced, sync},
+    tools,
 };
 use crate::writebacks::{JobCostAmounts, JobCostRow};
 
 /// Tells Procore what the books hold of a project's cost codes; any number, one result each. No cost code may stand in
-/// `rows` twice with one cost type.
+/// `rows` twice with one cost type. Costs of a project whose Direct Costs tool is active are not told: there that tool fills
+/// the columns, whatever the settings say (ADV-14).
 pub async fn put(
     client: &ProcoreClient,
     project_id: i64,
     job_origin_id: &str,
     rows: &[JobCostRow],
 ) -> Synced {
+    let failed = |error| Synced {
+        results: vec![Err(ItemError::Failed(error)); rows.len()],
+        entities: Vec::new(),
+    };
+    let of_budget = |row: &JobCostRow| matches!(row.amounts, JobCostAmounts::Budget { .. });
+    let mut costs = true;
+    if !rows.iter().all(of_budget) {
+        match tools::direct_costs_active(client, project_id).await {
+            Ok(active) => costs = !active,
+            Err(error) => return failed(error),
+        }
+    }
+    if !costs && !rows.iter().any(of_budget) {
+        return Synced {
+            results: vec![Ok(()); rows.len()],
+            entities: Vec::new(),
+        };
+    }
     let names = match names(client, project_id).await {
         Ok(names) => names,
-        Err(error) => {
-            return Synced {
-                results: vec![Err(ItemError::Failed(error)); rows.len()],
-                entities: Vec::new(),
-            };
-        }
+        Err(error) => return failed(error),
     };
     let mut results = vec![Ok(()); rows.len()];
     let mut updates = Vec::new();
     let mut places = Vec::new();
     for (place, row) in rows.iter().enumerate() {
+        if !costs && !of_budget(row) {
+            continue;
+        }
         match names.update(row) {
             Ok(update) => {
                 updates.push(update);
@@ -163,10 +181,59 @@ mod tests {
         }
     }
 
+    // ADV-14
+    #[tokio::test]
+    async fn adv_14_where_the_direct_costs_tool_is_active_the_budget_is_told_and_costs_are_not() {
+        for (active, told) in [(true, 1), (false, 2)] {
+            let fake = Fake::start(move |request| {
+                Answer::ok(if request.path.ends_with("/tools") {
+                    json!([{"engine_name": "budgets", "title": "Budget", "is_active": true},
+                        {"engine_name": "direct_costs", "title": "Direct Costs", "is_active": active}])
+                } else if request.path.ends_with("/cost_codes") {
+                    json!([{"id": 4, "origin_id": "J|I1"}, {"id": 6, "origin_id": "J|I2"}])
+                } else if request.path.ends_with("/line_item_types") {
+                    json!([{"id": 9, "name": "Other", "origin_id": cost_types::ORIGIN_ID}])
+                } else {
+                    json!({"entities": [], "errors": []})
+                })
+            })
+            .await;
+            let costs = JobCostAmounts::Costs {
+                to_date: Money::from_cents(4450),
+                invoiced: Money::ZERO,
+            };
+            let budget = JobCostAmounts::Budget {
+                original_estimate: Money::from_cents(100),
+                estimate_changes: Money::ZERO,
+            };
+            let synced = put(
+                &fake.client(),
+                86,
+                "J",
+                &[row("J|I1", costs), row("J|I2", budget)],
+            )
+            .await;
+            assert_eq!(synced.results, [Ok(()), Ok(())]);
+            let requests = fake.requests();
+            let sent = requests.last().unwrap().body["updates"].as_array().unwrap().len();
+            assert_eq!(sent, told, "active: {active}");
+            // Of costs alone nothing is sent at all.
+            put(&fake.client(), 86, "J", &[row("J|I1", costs)]).await;
+            let sent = fake
+                .requests()
+                .iter()
+                .filter(|request| request.path == paths::ERP_JOB_COSTS_SYNC)
+                .count();
+            assert_eq!(sent, told, "active: {active}");
+        }
+    }
+
     #[tokio::test]
     async fn codes_are_named_by_procores_ids_and_what_was_not_read_is_not_told() {
         let fake = Fake::start(|request| {
-            Answer::ok(if request.path.ends_with("/cost_codes") {
+            Answer::ok(if request.path.ends_with("/tools") {
+                json!([])
+            } else if request.path.ends_with("/cost_codes") {
                 json!([{"id": 4, "origin_id": "J|I1"}, {"id": 6, "origin_id": "J|I2"}, {"id": 5, "origin_id": null}])
             } else if request.path.ends_with("/line_item_types") {
                 json!([{"id": 9, "name": "Other", "origin_id": cost_types::ORIGIN_ID}])

@@ -86,6 +86,20 @@ pub fn project(id: i64) -> String {
 /// Cost codes of a project.
 pub const COST_CODES: &str = "/rest/v1.0/cost_codes";
 
+/// Cost codes of a project, written.
+pub const COST_CODES_SYNC: &str = "/rest/v1.0/cost_codes/sync";
+
+/// Copies standard cost codes to a project.
+pub const COST_CODES_COPY: &str = "/rest/v1.0/cost_codes/copy_subset_from_standard_list";
+
+/// A line of a project's budget, by cost code and cost type.
+pub const BUDGET_LINE_ITEMS: &str = "/rest/v1.0/budget_line_items";
+
+/// The tools of a project.
+pub fn project_tools(project: i64) -> String {
+    format!("/rest/v1.0/projects/{project}/tools")
+}
+
 /// Subcontractor invoices of a project.
 pub const REQUISITIONS: &str = "/rest/v1.1/requisitions";
 

@@ -20,13 +20,41 @@ use crate::{qbxml::text, writebacks::CostCodeData};
 /// The name of the list Procore makes for a QuickBooks Desktop connection (MAP-04).
 pub const LIST_NAME: &str = "QuickBooks Desktop Standard Cost Codes";
 
+/// A code as Procore's list holds it.
 #[derive(Clone, Debug)]
-struct Known {
-    id: i64,
+pub(super) struct Known {
+    pub(super) id: i64,
     parent: Option<i64>,
     code: String,
     name: Option<String>,
-    origin_id: Option<String>,
+    pub(super) origin_id: Option<String>,
+}
+
+/// The codes of a list.
+pub(super) async fn in_list(client: &ProcoreClient, list_id: i64) -> Result<Vec<Known>, ProcoreError> {
+    let query = [
+        ("company_id", client.company_id().to_string()),
+        ("standard_cost_code_list_id", list_id.to_string()),
+    ];
+    Ok(client
+        .list("read the standard cost codes", paths::STANDARD_COST_CODES, &query)
+        .await?
+        .iter()
+        .filter_map(known_of)
+        .collect())
+}
+
+/// A code and those above it.
+pub(super) fn with_ancestors(code: &Known, all: &[Known]) -> Vec<i64> {
+    let mut ids = vec![code.id];
+    let mut parent = code.parent;
+    while let Some(id) = parent
+        && !ids.contains(&id)
+    {
+        ids.push(id);
+        parent = all.iter().find(|code| code.id == id).and_then(|code| code.parent);
+    }
+    ids
 }
 
 /// The list to sync into where none was named: the one Procore made for QuickBooks Desktop, or the only one there is.
@@ -64,17 +92,7 @@ pub async fn put(
     list_id: i64,
     codes: &[&CostCodeData],
 ) -> Result<Synced, ProcoreError> {
-    let what = "read the standard cost codes";
-    let query = [
-        ("company_id", client.company_id().to_string()),
-        ("standard_cost_code_list_id", list_id.to_string()),
-    ];
-    let mut known: Vec<Known> = client
-        .list(what, paths::STANDARD_COST_CODES, &query)
-        .await?
-        .iter()
-        .filter_map(known_of)
-        .collect();
+    let mut known = in_list(client, list_id).await?;
     let mut ids: HashMap<String, i64> = known
         .iter()
         .filter_map(|code| Some((code.origin_id.clone()?, code.id)))

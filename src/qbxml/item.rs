@@ -65,6 +65,9 @@ pub struct ItemRet {
     /// Its id.
     #[yaserde(rename = "ListID")]
     pub list_id: String,
+    /// When it was made, in the machine's local time.
+    #[yaserde(rename = "TimeCreated")]
+    pub time_created: Option<String>,
     /// When it was last changed, in the machine's local time.
     #[yaserde(rename = "TimeModified")]
     pub time_modified: Option<String>,
@@ -136,6 +139,7 @@ pub fn query(query: ListQuery) -> Request {
     query
         .only(&[
             "ListID",
+            "TimeCreated",
             "TimeModified",
             "EditSequence",
             "Name",

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{LINKS_PAGE, MOST_TWINS, Wants};
 use crate::{
+    connections,
     job_costs::{self, KnownJobCosts},
     links::{self, ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder, name_key},
@@ -29,6 +30,8 @@ pub struct Found {
     pub twins: Vec<Twin>,
     /// What is known of job costs.
     pub job_costs: KnownJobCosts,
+    /// Up to when cost codes have been offered to budgets.
+    pub budget_codes_until: Option<String>,
 }
 
 /// A row of `links`.
@@ -74,6 +77,7 @@ pub async fn look_up(
         all.links_after = wants.links_after.or(all.links_after);
         all.twins |= wants.twins;
         all.job_costs = wants.job_costs.or(all.job_costs);
+        all.budget_codes |= wants.budget_codes;
     }
     let mut found = Found {
         payments: payments::store::of_payments(db, connection_id, &all.payments).await?,
@@ -90,6 +94,9 @@ pub async fn look_up(
     }
     if let Some(wanted) = &all.job_costs {
         found.job_costs = job_costs::store::known(db, connection_id, wanted).await?;
+    }
+    if all.budget_codes {
+        found.budget_codes_until = connections::store::budget_codes_until(db, connection_id).await?;
     }
     let nothing_else = all.names.is_empty()
         && all.item_names.is_empty()

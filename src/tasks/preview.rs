@@ -196,6 +196,7 @@ pub async fn of_task(
             page: &found.page,
             twins: &found.twins,
             job_costs: &found.job_costs,
+            budget_codes_until: found.budget_codes_until.as_deref(),
         };
         match follow(&task, &facts) {
             Ok(mut preview) => {

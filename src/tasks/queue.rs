@@ -16,7 +16,7 @@ use super::{
 use crate::writebacks::{DetailRef, Writeback};
 use crate::{
     comparison,
-    connections::{rights, store::AFTERMATH},
+    connections::{self, rights, store::AFTERMATH},
     job_costs::{self, JobCostsEffect},
     links, mirror, payments,
     qbxml::Access,
@@ -658,6 +658,9 @@ pub async fn settle(
         }
         if let Some(found) = &done.rights {
             rights::store::keep(db, connection_id, now, found).await?;
+        }
+        if let Some(until) = done.budget_codes_until {
+            connections::store::set_budget_codes_until(db, connection_id, &until).await?;
         }
         if let Some(watermark) = done.payments_watermark {
             payments::store::set_watermark(db, connection_id, &watermark).await?;

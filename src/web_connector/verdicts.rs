@@ -83,6 +83,7 @@ impl WebConnector {
                 page: &found.page,
                 twins: &found.twins,
                 job_costs: &found.job_costs,
+                budget_codes_until: found.budget_codes_until.as_deref(),
             };
             answers::judge(tasks, &counts, &tag, &answer, &facts)
         })
@@ -159,6 +160,7 @@ pub(super) fn facts<'a>(session: &'a Session, found: &'a Found) -> Facts<'a> {
         page: &found.page,
         twins: &found.twins,
         job_costs: &found.job_costs,
+        budget_codes_until: found.budget_codes_until.as_deref(),
     }
 }
 

@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    connections, payments,
+    connections,
+    links::{self, Link},
+    payments,
     procore::{
         client::ProcoreClient,
         deliver::{self, Delivery, DeliveryError, Trouble},
@@ -158,7 +160,9 @@ impl Outbox {
             .into_iter()
             .partition(|due| matches!(due.call, Ok(Writeback::CloseDetail { .. })));
         let most_attempts = calls.iter().chain(&closings).map(|due| due.attempts).max();
-        let (mut fates, trouble) = deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
+        let (mut fates, trouble, links) =
+            deliver_all(&client, calls.iter().map(|due| (due, None)), now).await;
+        self.link(id, now, &links).await?;
         self.untell(id, &calls, &fates).await?;
         // A request detail is closed after what it reports has arrived, and says so if Procore would not take it.
         let by_id: HashMap<i64, &Due> = calls.iter().map(|due| (due.id, due)).collect();
@@ -210,7 +214,7 @@ impl Outbox {
             fates.extend(ready.into_iter().map(later));
             return Ok((fates, Some(until)));
         }
-        let (closed, trouble) = deliver_all(&client, ready.into_iter(), now).await;
+        let (closed, trouble, _) = deliver_all(&client, ready.into_iter(), now).await;
         fates.extend(closed);
         Ok((fates, trouble.map(hold)))
     }
@@ -242,6 +246,15 @@ impl Outbox {
             }
         }
         open
+    }
+
+    /// Records of Procore that a call made or found, for what stands in QuickBooks already.
+    async fn link(&self, id: Uuid, now: DateTime<Utc>, links: &[Link]) -> Result<(), sqlx::Error> {
+        if links.is_empty() {
+            return Ok(());
+        }
+        let mut db = self.db.acquire().await?;
+        links::store::add(&mut db, id, now, links).await
     }
 
     /// Payments that Procore refused for good are told again by the next refresh.
@@ -291,7 +304,7 @@ async fn deliver_all<'a>(
     client: &ProcoreClient,
     batch: impl Iterator<Item = (&'a Due, Option<&'a Vec<String>>)>,
     now: DateTime<Utc>,
-) -> (Vec<(i64, Fate)>, Option<Trouble>) {
+) -> (Vec<(i64, Fate)>, Option<Trouble>, Vec<Link>) {
     let mut fates: Vec<(i64, Fate)> = Vec::new();
     let mut calls: Vec<Writeback> = Vec::new();
     let mut sent: Vec<&Due> = Vec::new();
@@ -308,15 +321,19 @@ async fn deliver_all<'a>(
         }
     }
     if calls.is_empty() {
-        return (fates, None);
+        return (fates, None, Vec::new());
     }
-    let Delivery { outcomes, trouble } = deliver::deliver(client, &calls).await;
+    let Delivery {
+        outcomes,
+        trouble,
+        links,
+    } = deliver::deliver(client, &calls).await;
     for (due, result) in sent.into_iter().zip(outcomes) {
         let outcome = if result.is_ok() { "done" } else { "failed" };
         metrics::counter!("plumbline_writebacks_total", "outcome" => outcome).increment(1);
         fates.push((due.id, fate(result, due, now)));
     }
-    (fates, trouble)
+    (fates, trouble, links)
 }
 
 /// The answer the user reads, when the record is in QuickBooks but Procore would not take its id.

@@ -298,6 +298,7 @@ impl StandardCostCodeExport {
                 external_guid: Some(self.external_guid.clone()),
                 data: records::kept(&ItemDetails {
                     purchase_desc: description,
+                    ..ItemDetails::default()
                 }),
             }],
             ..Effects::default()

@@ -25,6 +25,7 @@ pub(in crate::tasks) struct World {
     pub(in crate::tasks) page: Vec<KnownLink>,
     pub(in crate::tasks) twins: Vec<Twin>,
     pub(in crate::tasks) job_costs: KnownJobCosts,
+    pub(in crate::tasks) budget_codes_until: Option<String>,
 }
 
 impl World {
@@ -40,6 +41,7 @@ impl World {
             page: &self.page,
             twins: &self.twins,
             job_costs: &self.job_costs,
+            budget_codes_until: self.budget_codes_until.as_deref(),
         }
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{lists::lacks_a_page, local_time};
 use crate::{
+    connections::settings::DirectCostColumns,
     job_costs::{CostLine, CostTransaction, ItemCost, JobCostsEffect, JobCostsWanted, ProjectCosts},
     mirror::name_key,
     qbxml::{
@@ -335,7 +336,8 @@ impl JobCostsImport {
             items: project.items.clone(),
         }]);
         let rows = rows(project);
-        if !rows.is_empty() {
+        // ADV-13: with columns that are edited in Procore, the costs are only compared and reported.
+        if !rows.is_empty() && facts.settings.direct_cost_columns == DirectCostColumns::FromQuickbooks {
             effects.writebacks.push(Writeback::JobCosts {
                 project_id: project.project_id,
                 job_origin_id: project.job_list_id.clone(),
@@ -783,6 +785,28 @@ mod tests {
         };
         assert_eq!(rows[0].amounts, told);
         assert!(matches!(state.outcome(), Outcome::Done(..)));
+    }
+
+    // ADV-12, ADV-13
+    #[test]
+    fn adv_13_columns_that_are_edited_in_procore_are_told_nothing() {
+        let mut world = knowing(None, vec![item("01", 1290, 0, true)]);
+        for (columns, told) in [
+            (DirectCostColumns::FromQuickbooks, 1),
+            (DirectCostColumns::Editable, 0),
+        ] {
+            world.settings.direct_cost_columns = columns;
+            let answer = report(&[("01", "12.90")]);
+            let Turn::Continue(_, effects) = at_report(None).answer(&answer, &world.facts()) else {
+                panic!("it goes on")
+            };
+            assert_eq!(effects.writebacks.len(), told, "{columns:?}");
+            // They are compared and listed all the same.
+            assert!(matches!(
+                effects.job_costs.as_slice(),
+                [JobCostsEffect::Checked { .. }]
+            ));
+        }
     }
 
     #[test]

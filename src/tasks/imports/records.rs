@@ -89,6 +89,9 @@ pub struct ItemDetails {
     /// The text on purchases, or its only text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase_desc: Option<String>,
+    /// When it was made, as local time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
 }
 
 /// What is kept of an account besides its name.
@@ -329,6 +332,7 @@ fn customer(ret: CustomerRet) -> ReadRecord {
 fn item_record(ret: ItemRet, kind: &str) -> ReadRecord {
     let details = ItemDetails {
         purchase_desc: ret.purchase_desc().map(str::to_owned),
+        created: local_time(ret.time_created),
     };
     ReadRecord {
         modified: local_time(ret.time_modified),

@@ -94,13 +94,14 @@ pub(crate) async fn uninstall(Path(company): Path<i64>, call: Call) -> Result<Js
     Ok(Json(json!({"installed": back})))
 }
 
-/// Sets the projects the service account may not see, and whether the ERP tool is on.
+/// Sets the projects the service account may not see, whether the ERP tool is on, and which projects have Direct Costs on.
 pub(crate) async fn permissions(Path(company): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Wanted {
         forbidden_projects: Option<Vec<i64>>,
         erp_enabled: Option<bool>,
+        direct_costs_projects: Option<Vec<i64>>,
     }
     let wanted: Wanted = read(&call.body)?;
     let mut world = call.sim.world();
@@ -109,7 +110,11 @@ pub(crate) async fn permissions(Path(company): Path<i64>, call: Call) -> Result<
         .forbidden_projects
         .unwrap_or_else(|| company.forbidden_projects.clone());
     company.erp_enabled = wanted.erp_enabled.unwrap_or(company.erp_enabled);
+    company.direct_costs_projects = wanted
+        .direct_costs_projects
+        .unwrap_or_else(|| company.direct_costs_projects.clone());
     Ok(Json(
-        json!({"forbidden_projects": company.forbidden_projects, "erp_enabled": company.erp_enabled}),
+        json!({"forbidden_projects": company.forbidden_projects, "erp_enabled": company.erp_enabled,
+            "direct_costs_projects": company.direct_costs_projects}),
     ))
 }

@@ -1,6 +1,6 @@
 //! The cost codes of a project.
 
-use axum::{Json, extract::Path, response::Response};
+use axum::{Json, extract::Path, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 
 use super::{draw, find, project_of, sync as rules};
@@ -125,4 +125,88 @@ pub(crate) async fn sync(call: Call) -> Result<Json<Value>, ApiError> {
     Ok(Json(rules::answer(&world, &target, outcome, |world, code| {
         draw::cost_code(world, company, code)
     })))
+}
+
+/// `POST /rest/v1.0/cost_codes/copy_subset_from_standard_list`. Ancestors must be named or be in the project; what is there
+/// already is passed over. 201, or 207 where some could not be copied.
+pub(crate) async fn copy_subset(call: Call) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let project = project_of_body(&call)?;
+    let company = call.company();
+    let mut world = call.sim.world();
+    super::permitted(&world, company, project)?;
+    let wanted: Vec<i64> = call
+        .body
+        .get("standard_cost_code_ids")
+        .and_then(Value::as_array)
+        .ok_or_else(|| ApiError::invalid("standard_cost_code_ids", "can't be blank"))?
+        .iter()
+        .filter_map(int_of)
+        .collect();
+    let mut named: Vec<(usize, i64)> = wanted
+        .iter()
+        .map(|id| (depth(&world, company, *id), *id))
+        .collect();
+    named.sort_unstable();
+    let (mut successes, mut errors) = (Vec::new(), Vec::new());
+    for (_, standard) in named {
+        let copy_of = |world: &World, standard: i64| {
+            world
+                .records(company, Kind::CostCode)
+                .find(|code| {
+                    code.project_id == Some(project) && code.number("standard_cost_code_id") == Some(standard)
+                })
+                .map(|code| code.id)
+        };
+        if copy_of(&world, standard).is_some() {
+            continue;
+        }
+        let parent = world
+            .record(company, Kind::StandardCostCode, standard)
+            .and_then(|code| code.number("parent_id"));
+        let parent_copy = parent.and_then(|parent| copy_of(&world, parent));
+        if parent.is_some() && parent_copy.is_none() {
+            errors.push(json!({"id": standard, "errors": {"parent": ["must be copied too"]}}));
+            continue;
+        }
+        let target = rules::Target {
+            company,
+            project: Some(project),
+            kind: Kind::CostCode,
+            app: Some(call.app()),
+        };
+        let given = into_map(json!({"standard_cost_code_id": standard, "parent_id": parent_copy}));
+        match clean(&world, &target, &given, None) {
+            Ok(fields) => {
+                let app = Some(call.app());
+                let id = world.insert(company, Kind::CostCode, Some(project), None, fields, app);
+                if let Some(code) = world.record(company, Kind::CostCode, id) {
+                    successes.push(draw::cost_code(&world, company, code));
+                }
+            }
+            Err(fields) => errors.push(json!({"id": standard, "errors": fields.to_json()})),
+        }
+    }
+    let status = if errors.is_empty() {
+        StatusCode::CREATED
+    } else {
+        StatusCode::MULTI_STATUS
+    };
+    Ok((status, Json(json!({"successes": successes, "errors": errors}))))
+}
+
+fn project_of_body(call: &Call) -> Result<i64, ApiError> {
+    call.body
+        .get("project_id")
+        .and_then(int_of)
+        .ok_or_else(|| ApiError::invalid("project_id", "can't be blank"))
+}
+
+fn depth(world: &World, company: i64, standard: i64) -> usize {
+    let mut depth = 0;
+    let mut at = Some(standard);
+    while let Some(code) = at.and_then(|id| world.record(company, Kind::StandardCostCode, id)) {
+        at = code.number("parent_id");
+        depth += 1;
+    }
+    depth
 }

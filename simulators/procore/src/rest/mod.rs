@@ -2,6 +2,7 @@
 //!
 //! One file per kind; `draw` holds the shapes records leave in, `sync` the rules all `…/sync` endpoints share.
 
+pub(crate) mod budget_line_items;
 pub(crate) mod budget_views;
 pub(crate) mod commitments;
 pub(crate) mod companies;
@@ -22,7 +23,7 @@ use axum::{
     Router,
     http::StatusCode,
     response::Response,
-    routing::{get, patch},
+    routing::{get, patch, post},
 };
 use serde_json::{Map, Value};
 
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route("/rest/v1.0/projects", get(projects::list))
         .route("/rest/v1.0/projects/sync", patch(projects::sync))
         .route("/rest/v1.0/projects/{id}", get(projects::show))
+        .route("/rest/v1.0/projects/{id}/tools", get(projects::tools))
         .route("/rest/v1.0/vendors", get(vendors::list).post(vendors::create))
         .route("/rest/v1.0/vendors/sync", patch(vendors::sync))
         .route(
@@ -65,6 +67,10 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         )
         .route("/rest/v1.0/cost_codes", get(cost_codes::list))
         .route("/rest/v1.0/cost_codes/sync", patch(cost_codes::sync))
+        .route(
+            "/rest/v1.0/cost_codes/copy_subset_from_standard_list",
+            post(cost_codes::copy_subset),
+        )
         .route("/rest/v1.0/cost_codes/{id}", get(cost_codes::show))
         .route("/rest/v1.0/line_item_types", get(line_item_types::list))
         .route("/rest/v1.0/line_item_types/sync", patch(line_item_types::sync))
@@ -72,6 +78,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         .route("/rest/v1.0/commitments", get(commitments::list_all))
         .merge(commitments::routes("purchase_order_contracts"))
         .merge(commitments::routes("work_order_contracts"))
+        .route("/rest/v1.0/budget_line_items", post(budget_line_items::create))
         .route("/rest/v1.0/budget_views", get(budget_views::list))
         .route(
             "/rest/v1.0/budget_views/{id}/detail_rows",

@@ -95,6 +95,23 @@ pub(crate) async fn show(Path(id): Path<i64>, call: Call) -> Result<Json<Value>,
     Ok(Json(draw::project(&find(&world, &call, Kind::Project, id)?)))
 }
 
+/// The tools of a project; with `filters[is_active]`, those alone.
+pub(crate) async fn tools(Path(id): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
+    let world = call.sim.world();
+    permitted(&world, call.company(), id)?;
+    let direct_costs = world.company(call.company())?.direct_costs_projects.contains(&id);
+    let wanted = call.params.get("filters[is_active]");
+    let tools: Vec<Value> = [("budgets", "Budget", true), ("direct_costs", "Direct Costs", direct_costs)]
+        .into_iter()
+        .zip(1..)
+        .filter(|((.., active), _)| wanted.is_none_or(|wanted| wanted == active.to_string()))
+        .map(|((engine, title, active), place)| {
+            json!({"id": place, "engine_name": engine, "title": title, "is_active": active, "position": place, "required": false})
+        })
+        .collect();
+    Ok(Json(json!(tools)))
+}
+
 pub(crate) async fn sync(call: Call) -> Result<Json<Value>, ApiError> {
     call.required_int("company_id")?;
     let updates = call.updates()?;

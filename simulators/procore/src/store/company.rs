@@ -33,6 +33,8 @@ pub(crate) struct Company {
     pub(crate) violations: Vec<Violation>,
     /// Projects the service account may not see.
     pub(crate) forbidden_projects: Vec<i64>,
+    /// Projects whose Direct Costs tool is active.
+    pub(crate) direct_costs_projects: Vec<i64>,
 }
 
 /// The ERP connection: who the microservice is and what its metadata says.

@@ -220,6 +220,10 @@ impl ProjectCodes {
         for record in &records {
             let reader = Reader::root(record);
             let Ok(id) = reader.field("id").id() else { continue };
+            // A sub job's copy of the same standard code is another code.
+            if reader.field("biller_type").optional_text() == Ok(Some("SubJob")) {
+                continue;
+            }
             let origin = reader.field("origin_id").optional_label().ok().flatten();
             match (origin, reader.field("standard_cost_code_id").optional_id()) {
                 (Some(origin), _) => {
@@ -309,7 +313,9 @@ mod tests {
                     {"id": 8, "origin_id": "I8", "code": "8"}, {"id": 3, "origin_id": "I3", "code": "3", "parent": {"id": 8}}])
             } else if path.ends_with("/cost_codes") {
                 let mut codes = vec![json!({"id": 51, "origin_id": "J|I1"}),
-                    json!({"id": 52, "standard_cost_code_id": 2, "origin_id": null})];
+                    json!({"id": 52, "standard_cost_code_id": 2, "origin_id": null}),
+                    // QBD-10: a sub job's code is none of the project's.
+                    json!({"id": 59, "standard_cost_code_id": 2, "origin_id": null, "biller_type": "SubJob"})];
                 if copied.load(Relaxed) {
                     codes.push(json!({"id": 53, "standard_cost_code_id": 3, "origin_id": null}));
                 }

@@ -42,11 +42,15 @@ pub(crate) enum Journey {
     OwnerInvoice,
     /// The owner pays more: lines on the estimate of the budget.
     PrimeChangeOrder,
+    /// A subcontractor invoice below zero becomes a vendor credit.
+    VendorCredit,
+    /// A sub job becomes a job under the project's.
+    SubJob,
 }
 
 impl Journey {
     /// All of them.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Vendor,
         Self::CostCodes,
         Self::Job,
@@ -60,6 +64,8 @@ impl Journey {
         Self::JobCosts,
         Self::OwnerInvoice,
         Self::PrimeChangeOrder,
+        Self::VendorCredit,
+        Self::SubJob,
     ];
 
     /// The name on the command line.
@@ -78,6 +84,8 @@ impl Journey {
             Self::JobCosts => "job-costs",
             Self::OwnerInvoice => "owner-invoice",
             Self::PrimeChangeOrder => "prime-change-order",
+            Self::VendorCredit => "vendor-credit",
+            Self::SubJob => "sub-job",
         }
     }
 
@@ -86,10 +94,10 @@ impl Journey {
         match self {
             Self::Vendor | Self::CostCodes | Self::Lists => &[],
             Self::Job => &[Self::CostCodes],
-            Self::Budget | Self::OwnerInvoice => &[Self::CostCodes, Self::Job],
+            Self::Budget | Self::OwnerInvoice | Self::SubJob => &[Self::CostCodes, Self::Job],
             Self::BudgetChange | Self::PrimeChangeOrder => &[Self::CostCodes, Self::Job, Self::Budget],
             Self::Commitment => &[Self::Vendor, Self::CostCodes, Self::Job],
-            Self::ChangeOrder | Self::Invoice => {
+            Self::ChangeOrder | Self::Invoice | Self::VendorCredit => {
                 &[Self::Vendor, Self::CostCodes, Self::Job, Self::Commitment]
             }
             Self::Payment | Self::JobCosts => &[
@@ -118,6 +126,8 @@ impl Journey {
             Self::JobCosts => stage.bookkeeper_enters_costs().await?,
             Self::OwnerInvoice => world.set("owner_invoices=true").await?,
             Self::PrimeChangeOrder => world.set("prime_contract_change_orders=true").await?,
+            Self::VendorCredit => world.set("negative_invoices_as_vendor_credits=true").await?,
+            Self::SubJob => world.set("sub_jobs=true").await?,
             _ => {}
         }
         world.director.arm();
@@ -167,6 +177,8 @@ impl<'a> Stage<'a> {
             Journey::JobCosts => self.job_costs().await,
             Journey::OwnerInvoice => self.owner_invoice().await,
             Journey::PrimeChangeOrder => self.prime_change_order().await,
+            Journey::VendorCredit => self.vendor_credit().await,
+            Journey::SubJob => self.sub_job().await,
         }
     }
 
@@ -298,6 +310,26 @@ impl<'a> Stage<'a> {
         if whole {
             self.press_twice("requisitions", invoices[0]).await?;
         }
+        self.world.rests().await
+    }
+
+    async fn vendor_credit(&mut self) -> anyhow::Result<Rest> {
+        let invoices = json!([
+            {"commitment_id": self.commitments[0], "invoice_number": "INV-3", "billing_date": "2026-04-28", "status": "approved", "lines": [
+                {"commitment_line_id": self.lines[0][0], "amount": "-1000.29", "accounting_method": "amount", "retainage_held": "0.00", "retainage_released": "0.12"},
+                {"commitment_line_id": self.lines[0][1], "amount": "1.15", "accounting_method": "amount", "retainage_held": "0.00", "retainage_released": "0.00"}]},
+        ]);
+        let invoices = self.made("/requisitions", invoices).await?;
+        self.export("requisitions", &invoices, json!({})).await?;
+        self.press_twice("requisitions", invoices[0]).await?;
+        self.world.rests().await
+    }
+
+    async fn sub_job(&mut self) -> anyhow::Result<Rest> {
+        let body = json!([{"project_id": self.project, "name": "East wing", "code": "E-1", "cost_codes": self.leaves}]);
+        let made = self.made("/sub-jobs", body).await?;
+        self.export("sub_job", &made, json!({})).await?;
+        self.press_twice("sub_job", made[0]).await?;
         self.world.rests().await
     }
 
@@ -550,6 +582,7 @@ pub(crate) async fn press_again(world: &World, expected: &[i64]) -> anyhow::Resu
             "budget" => "budget",
             "change_order" => "change_order",
             "payment_application" => "payment_application",
+            "sub_job" => "sub_job",
             "" => {
                 let body = json!({"what": last_refresh(&state)});
                 world.procore.post(&world.of_company("/refresh"), &body).await?;

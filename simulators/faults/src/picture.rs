@@ -95,6 +95,7 @@ impl Picture {
         for list in [
             "vendors",
             "projects",
+            "sub_jobs",
             "standard_cost_codes",
             "cost_codes",
             "commitments",

@@ -22,7 +22,7 @@ pub(crate) fn of_procore(state: &Value) -> Vec<String> {
 /// QuickBooks takes two orders or bills of one vendor with one number without a word (DESIGN, invariants 2 and 10).
 pub(crate) fn no_transaction_twice(file: &Value) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for kind in ["purchase_orders", "bills"] {
+    for kind in ["purchase_orders", "bills", "vendor_credits"] {
         for record in array(&file["transactions"], kind) {
             let name = format!("{kind} {} {}", text(record, "vendor"), text(record, "ref_number"));
             *counts.entry(name).or_default() += 1;
@@ -116,7 +116,11 @@ pub(crate) fn to_the_cent(state: &Value, file: &Value) -> Vec<String> {
     }
     for requisition in array(state, "requisitions") {
         let due = money(&requisition["summary"], "current_payment_due");
-        compare("invoice", requisition, "bills", due);
+        if due < Decimal::ZERO {
+            compare("invoice", requisition, "vendor_credits", -due);
+        } else {
+            compare("invoice", requisition, "bills", due);
+        }
     }
     wrong
 }
@@ -178,6 +182,15 @@ mod tests {
         let file = |amount: &str| json!({"transactions": {"purchase_orders": [{"id": "A", "lines": [{"amount": amount}]}]}});
         assert!(to_the_cent(&state, &file("1150004.64")).is_empty());
         assert_eq!(to_the_cent(&state, &file("1150004.63")).len(), 1);
+    }
+
+    #[test]
+    fn an_invoice_below_zero_is_a_credit_of_that_much() {
+        let state = json!({"requisitions": [{"id": 1, "origin_id": "A", "summary": {"current_payment_due": "-4.35"}}]});
+        let file = |kind: &str, amount: &str| json!({"transactions": {kind: [{"id": "A", "lines": [{"amount": amount}]}]}});
+        assert!(to_the_cent(&state, &file("vendor_credits", "4.35")).is_empty());
+        assert_eq!(to_the_cent(&state, &file("vendor_credits", "-4.35")).len(), 1);
+        assert_eq!(to_the_cent(&state, &file("bills", "4.35")).len(), 1);
     }
 
     #[test]

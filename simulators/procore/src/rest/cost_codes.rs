@@ -153,7 +153,9 @@ pub(crate) async fn copy_subset(call: Call) -> Result<(StatusCode, Json<Value>),
             world
                 .records(company, Kind::CostCode)
                 .find(|code| {
-                    code.project_id == Some(project) && code.number("standard_cost_code_id") == Some(standard)
+                    code.project_id == Some(project)
+                        && code.number("sub_job_id").is_none()
+                        && code.number("standard_cost_code_id") == Some(standard)
                 })
                 .map(|code| code.id)
         };

@@ -110,6 +110,11 @@ pub enum ErpEvent {
         /// The request detail.
         request_detail_id: Option<i64>,
     },
+    /// Read what may become a prime contract.
+    SyncPrimeContracts {
+        /// The request detail.
+        request_detail_id: Option<i64>,
+    },
     /// Read payments.
     SyncContractPayments {
         /// The request detail.
@@ -242,6 +247,9 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             request_detail_id: order.detail(data)?,
         },
         "sync_jobs" => ErpEvent::SyncJobs {
+            request_detail_id: order.detail(data)?,
+        },
+        "sync_prime_contracts" => ErpEvent::SyncPrimeContracts {
             request_detail_id: order.detail(data)?,
         },
         "sync_contract_payments" => ErpEvent::SyncContractPayments {
@@ -645,6 +653,7 @@ mod tests {
                 "sync_contract_payments",
                 "sync_jobs",
                 "sync_metadata",
+                "sync_prime_contracts",
                 "sync_single_job",
                 "sync_standard_categories",
                 "sync_standard_cost_codes",

@@ -99,6 +99,10 @@ any_task! {
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
+    /// An estimate → the figures of a project's budget.
+    BudgetImport(imports::budget::BudgetImport) = "budget_import",
+    /// Estimates and sales orders → prime contracts.
+    PrimeContractsImport(imports::prime_contracts::PrimeContractsImport) = "prime_contracts_import",
     /// What linked transactions come to.
     TieOut(tie_out::TieOut) = "tie_out",
     /// Links compared with QuickBooks.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, tie_out, unlink};
+use super::{
+    Facts, Machine, Step, Turn, Wants, exports, imports, progress::Progress, reconcile, tie_out, unlink,
+};
 use crate::qbxml::{Access, Response};
 
 macro_rules! any_task {
@@ -54,6 +56,11 @@ macro_rules! any_task {
             /// See [`Machine::may_stand_twice`].
             pub fn may_stand_twice(&self) -> bool {
                 match self { $(Self::$variant(state) => state.may_stand_twice(),)+ }
+            }
+
+            /// See [`Machine::progress`].
+            pub fn progress(&self) -> Option<Progress> {
+                match self { $(Self::$variant(state) => state.progress(),)+ }
             }
 
             /// See [`Machine::outcome_unknown`].

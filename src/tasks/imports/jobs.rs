@@ -13,7 +13,7 @@ use crate::{
     links::ItemType,
     mirror::{ListKind, MirrorRecord},
     qbxml::{Access, Response},
-    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::Writeback,
 };
 
@@ -83,6 +83,10 @@ impl Machine for JobsImport {
             linked_ids: self.page.iter().map(|job| job.list_id.clone()).collect(),
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.list.progress()
     }
 
     fn access(&self) -> Access {

@@ -23,6 +23,7 @@ pub mod explain;
 pub mod import_budget;
 pub mod reconcile;
 pub mod settings;
+pub mod sub_jobs;
 pub mod table;
 pub mod task;
 pub mod unlink;

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 pub mod company_file;
 pub mod passwords;
+pub mod rights;
 pub mod settings;
 pub mod store;
 

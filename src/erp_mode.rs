@@ -32,6 +32,8 @@ pub mod subjects {
     pub const JOB_COSTS: &str = "job_costs";
     /// Prime contracts.
     pub const PRIME_CONTRACTS: &str = "prime_contracts";
+    /// Looking what may be read.
+    pub const RIGHTS: &str = "rights";
 }
 
 /// Smaller is earlier. What others refer to goes first; reading in bulk goes last, so that it holds up nobody.

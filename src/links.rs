@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::mirror::ListKind;
+use crate::{mirror::ListKind, qbxml::identity::RecordKind};
 
 pub mod guid;
 pub mod store;
@@ -16,6 +16,8 @@ pub enum ItemType {
     Vendor,
     /// A project.
     Project,
+    /// A sub job of a project.
+    SubJob,
     /// A code of the company's standard list.
     StandardCostCode,
     /// A code of a project.
@@ -59,6 +61,7 @@ impl ItemType {
         match self {
             Self::Vendor => "vendor",
             Self::Project => "project",
+            Self::SubJob => "sub_job",
             Self::StandardCostCode => "standard_cost_code",
             Self::CostCode => "cost_code",
             Self::LineItemType => "line_item_type",
@@ -121,6 +124,9 @@ pub struct NewLink {
     pub edit_sequence: Option<String>,
     /// Whether Procore must be told (external data). False where Procore told us.
     pub tell_procore: bool,
+    /// What it is in QuickBooks, where its type does not say ([`Link::stands_as`]).
+    #[serde(default)]
+    pub stands_as: Option<RecordKind>,
 }
 
 /// A stored link.
@@ -136,6 +142,9 @@ pub struct Link {
     pub quickbooks_id: String,
     /// The last known `EditSequence`.
     pub edit_sequence: Option<String>,
+    /// What it is in QuickBooks, where its type does not say: a subcontractor invoice is a bill, or a vendor credit.
+    #[serde(default)]
+    pub stands_as: Option<RecordKind>,
 }
 
 /// A stored link with what else is known of its QuickBooks record, to compare it with what stands there.
@@ -162,6 +171,9 @@ pub struct NewestLink {
     pub name: Option<String>,
     /// When it was linked.
     pub linked_at: DateTime<Utc>,
+    /// As [`Link::stands_as`].
+    #[serde(default)]
+    pub stands_as: Option<RecordKind>,
 }
 
 /// Records of a list that bear the same `ExternalGUID`, as they were last read.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use plumbline::{
     clock::Clock,
-    commands::{self, backup, connection, costs, demo, reconcile, settings, task},
+    commands::{self, backup, connection, costs, demo, reconcile, settings, sub_jobs, task},
     config::{Serving, Storage},
 };
 
@@ -65,6 +65,8 @@ enum Command {
     Settings(settings::SettingsCommand),
     /// Show the job costs of synced projects, and the costs that cannot reach Procore.
     Costs(costs::Costs),
+    /// List the sub jobs that are linked to jobs in QuickBooks.
+    SubJobs(sub_jobs::SubJobs),
     /// Compare the totals of each project in Procore and in QuickBooks.
     Reconcile(reconcile::ReconcileArgs),
     /// List, show and retry tasks.
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
             Command::Qwc(qwc) => qwc.run(&cli.storage).await,
             Command::Settings(command) => command.run(&cli.storage).await,
             Command::Costs(costs) => costs.run(&cli.storage).await,
+            Command::SubJobs(sub_jobs) => sub_jobs.run(&cli.storage).await,
             Command::Reconcile(reconcile) => reconcile.run(&cli.storage).await,
             Command::Task(command) => command.run(&cli.storage).await,
             Command::Unlink(unlink) => unlink.run(&cli.storage).await,

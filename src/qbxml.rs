@@ -29,6 +29,7 @@ pub mod other_name;
 pub mod preferences;
 pub mod proposal;
 pub mod purchase_order;
+pub mod readable;
 mod request;
 pub mod response;
 pub mod standing;
@@ -39,6 +40,7 @@ pub mod totals;
 mod transaction;
 pub mod txn_deleted;
 pub mod vendor;
+pub mod vendor_credit;
 pub mod vendor_type;
 mod xml_text;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     comparison::Compared,
-    connections::{company_file::CompanyFile, settings::Settings},
+    connections::{company_file::CompanyFile, rights::Rights, settings::Settings},
     job_costs::{JobCostsEffect, JobCostsWanted, KnownJobCosts},
     links::{ItemType, KnownLink, Link, NewLink, ProcoreItem, Twin},
     mirror::{ListKind, ListRead, MirrorRecord, NameHolder},
@@ -28,6 +28,7 @@ pub mod preview;
 pub mod progress;
 pub mod queue;
 pub mod reconcile;
+pub mod rights;
 pub mod tie_out;
 pub mod traces;
 pub mod unlink;
@@ -204,6 +205,8 @@ pub struct Effects {
     pub job_costs: Vec<JobCostsEffect>,
     /// What was read for the tie-out, in order.
     pub tie_out: Vec<TieOutEffect>,
+    /// What may be read (`RightsCheck` alone).
+    pub rights: Option<Rights>,
 }
 
 impl Effects {
@@ -222,6 +225,7 @@ impl Effects {
         self.payments_watermark = other.payments_watermark.or(self.payments_watermark.take());
         self.budget_codes_until = other.budget_codes_until.or(self.budget_codes_until.take());
         self.compared = other.compared.or(self.compared.take());
+        self.rights = other.rights.or(self.rights.take());
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Measure {
     Budget,
     /// Commitments with their change orders; purchase orders.
     Committed,
-    /// What subcontractor invoices ask to be paid; bills.
+    /// What subcontractor invoices ask to be paid; bills less vendor credits.
     Billed,
     /// What is held back of them; the lines on the retainage item.
     Retainage,
@@ -226,6 +226,7 @@ fn totals(
                 "{} {number}: Procore does not show what it was made from",
                 match figure.item_type {
                     ItemType::Budget => "estimate",
+                    ItemType::Requisition if figure.total.is_some_and(Money::is_negative) => "vendor credit",
                     ItemType::Requisition => "bill",
                     _ => "purchase order",
                 }

@@ -50,6 +50,11 @@ pub enum Writeback {
         /// The contracts.
         contracts: Vec<PrimeContractData>,
     },
+    /// Jobs that are nested under a project's, to offer as its sub jobs.
+    StageSubJobs {
+        /// The sub jobs.
+        sub_jobs: Vec<SubJobData>,
+    },
     /// Standard cost codes read from QuickBooks' service items; they are never staged.
     StandardCostCodes {
         /// The company list to sync into.
@@ -220,6 +225,23 @@ pub struct JobData {
     pub description: Option<String>,
     /// Whether the job is active in QuickBooks.
     pub is_active: bool,
+}
+
+/// A nested job as a sub job of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubJobData {
+    /// The `ListID`.
+    pub origin_id: String,
+    /// The `EditSequence`.
+    pub edit_sequence: Option<String>,
+    /// The job's own name.
+    pub name: String,
+    /// The path with its customer.
+    pub full_name: String,
+    /// The sub job's code.
+    pub code: String,
+    /// The `ListID` of the project's job.
+    pub project_origin_id: String,
 }
 
 /// A service item as a standard cost code.

@@ -1576,11 +1576,14 @@ async fn events_that_are_not_carried_out_say_why_and_deleted_cost_codes_are_answ
         stage.settle().await;
         find(&stage.state().await, "request_details", "id", &id)
     };
-    let refused = event("sync_sub_jobs", json!({})).await;
+    let refused = event("sync_commitments", json!({})).await;
     assert_eq!(refused["status"], "failed");
     has(
         &refused["messages"].to_string(),
-        &["Sub jobs are not imported", "Nothing was changed in QuickBooks."],
+        &[
+            "from Procore to QuickBooks only",
+            "Nothing was changed in QuickBooks.",
+        ],
     );
     let codes = json!([{"id": site.codes[0], "origin_id": "J|I", "sortable_code": "01-100"}]);
     let deleted = event("delete_cost_codes", json!({"cost_codes": codes})).await;

@@ -1372,6 +1372,7 @@ async fn map_37_a_reference_number_changed_in_quickbooks_follows_and_a_typed_pay
         origin_code: Some("1".to_owned()),
         edit_sequence: None,
         tell_procore: false,
+        stands_as: None,
     };
     traces::store(
         &mut db,

@@ -105,7 +105,8 @@ async fn qbd_17_vendors_and_jobs_are_read_every_hour_once_and_what_changed_alone
     assert!(offered.contains(&vendor) && offered.contains(&job), "{offered:?}");
     // Nobody asks for the whole list again, once something stood in it.
     let whole: i64 = sqlx::query_scalar(
-        "select count(*) from exchanges where request_xml like '%<VendorQueryRq%' and request_xml not like '%<FromModifiedDate>%'",
+        "select count(*) from exchanges where request_xml ~ '<VendorQueryRq[^>]*>(<MaxReturned>[0-9]+</MaxReturned>)?<ActiveStatus>All<'
+             and request_xml not like '%<FromModifiedDate>%'",
     )
     .fetch_one(stage.world.db())
     .await

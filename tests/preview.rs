@@ -45,7 +45,7 @@ async fn previewed(stage: &Stage) -> Record {
 async fn standing(stage: &Stage, request: &str, id: &str) -> BTreeMap<String, String> {
     let query = request.replace("AddRq", "QueryRq");
     let by = match query.as_str() {
-        "PurchaseOrderQueryRq" | "BillQueryRq" => {
+        "PurchaseOrderQueryRq" | "BillQueryRq" | "VendorCreditQueryRq" => {
             format!("<TxnID>{id}</TxnID><IncludeLineItems>true</IncludeLineItems>")
         }
         _ => format!("<ListID>{id}</ListID>"),
@@ -193,5 +193,28 @@ async fn love_02_what_the_preview_shows_is_what_quickbooks_holds() {
     let file: Value = stage.file().await;
     let bill = find(&file["transactions"], "bills", "ref_number", &json!("INV-1"));
     assert_eq!(bill["amount_due"], "900.00");
+
+    // COMP-44
+    stage
+        .set(&["negative_invoices_as_vendor_credits=true".to_owned()])
+        .await;
+    let invoice = json!({"commitment_id": contract, "invoice_number": "INV-2", "billing_date": "2026-04-30",
+        "lines": [{"commitment_line_id": lines[0], "amount": "-200.50", "retainage_released": "20.00"}]});
+    let invoice = stage.made("/requisitions", &invoice).await[0];
+    stage.click("requisitions", &[invoice], json!({})).await;
+    stage.planned(7).await;
+    let shown = previewed(&stage).await;
+    assert_eq!(shown.request, "VendorCreditAddRq");
+    let amounts = shown
+        .fields
+        .iter()
+        .filter(|field| field.path.ends_with(".Amount"));
+    assert_eq!(
+        amounts.map(|field| field.value.as_str()).collect::<Vec<_>>(),
+        ["200.50", "-20.00"]
+    );
+    stage.settle().await;
+    stage.succeeded(invoice).await;
+    the_same(&stage, &shown, &origin("requisitions", invoice).await).await;
     stage.end().await;
 }

@@ -433,6 +433,7 @@ async fn what_waited_for_a_failed_export_goes_when_the_record_is_linked_by_hand(
         quickbooks_id: "80000001-1".to_owned(),
         edit_sequence: None,
         tell_procore: false,
+        stands_as: None,
     };
     let mut db = world.db().acquire().await.unwrap();
     traces::store(

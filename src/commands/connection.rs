@@ -25,14 +25,16 @@ use crate::{
         erp_connection, hooks, metadata,
     },
     secrets,
-    tasks::queue,
+    tasks::{queue, rights::RightsCheck},
     web_connector::qwc_file::QwcFile,
 };
 
 pub mod progress;
 pub mod repair;
+pub mod rights;
 
 use repair::ReconcileArgs;
+use rights::CheckArgs;
 
 /// What can be done with connections.
 #[derive(Debug, Subcommand)]
@@ -80,6 +82,9 @@ pub enum ConnectionCommand {
     /// Compare every link with QuickBooks and report what is missing, changed or doubled there. Writes nothing to
     /// QuickBooks.
     Reconcile(ReconcileArgs),
+    /// Ask QuickBooks for one record of each kind that is used, and tell what its user may not see and what is switched off.
+    /// This also happens once a day.
+    Check(CheckArgs),
     /// Register the webhook and push the ERP metadata to Procore once more, with a new webhook secret.
     Register {
         /// Id, Web Connector user, or name.
@@ -264,7 +269,11 @@ impl Add {
             &mut transaction,
             id,
             clock.now(),
-            &[crate::erp_mode::first_reading()],
+            &[
+                crate::erp_mode::first_reading(),
+                // A restricted user is told of at once, and not by the first export that fails.
+                RightsCheck::new().into_new_task(),
+            ],
         )
         .await?;
         transaction.commit().await?;
@@ -454,6 +463,10 @@ impl ConnectionCommand {
                 let connection = resolve(db, &reconcile.connection).await?;
                 reconcile.run(db, &connection, &clock).await?;
             }
+            Self::Check(check) => {
+                let connection = resolve(db, &check.connection).await?;
+                check.run(db, &connection, &clock).await?;
+            }
             Self::Register { connection, reach } => {
                 let connection = resolve(db, &connection).await?;
                 let clients = crate::workers::clients::Clients::new(
@@ -570,9 +583,11 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
     .await?;
     let compared = comparison::store::report(db, connection.id).await?;
     let readings = progress::of_connection(db, connection.id).await?;
+    let may_read = crate::connections::rights::store::last(&mut *db.acquire().await?, connection.id).await?;
     if json {
         let mut object = as_json(connection);
         object["comparison"] = compared.as_ref().map_or(serde_json::Value::Null, repair::as_json);
+        object["rights"] = rights::as_json(may_read.as_ref());
         object["tasks"] = counts
             .iter()
             .map(|row| (row.status.clone(), json!(row.n)))
@@ -625,6 +640,7 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
             .to_owned(),
         ),
         ("links compared (UTC)", repair::last_compared(compared.as_ref())),
+        ("rights (UTC)", rights::line(may_read.as_ref())),
         (
             "Procore company",
             format!(
@@ -646,6 +662,9 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
         .into_iter()
         .flatten()
     {
+        println!("\n{problem}");
+    }
+    for problem in rights::problems(may_read.as_ref()) {
         println!("\n{problem}");
     }
     Ok(())

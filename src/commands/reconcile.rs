@@ -1,6 +1,6 @@
 //! `plumbline reconcile`: the totals of each project in Procore and in QuickBooks side by side (LOVE-04).
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
@@ -116,6 +116,14 @@ impl TieOutReport {
         )
         .fetch_all(&mut *db)
         .await?;
+        let jobs: HashSet<String> = sqlx::query_scalar!(
+            "select quickbooks_id from links where connection_id = $1 and item_type = 'project'",
+            connection_id,
+        )
+        .fetch_all(&mut *db)
+        .await?
+        .into_iter()
+        .collect();
         let mut projects = Vec::with_capacity(linked.len());
         for project in linked {
             let procore = totals::of_project(client, project.item_id, project.budget_id)
@@ -125,8 +133,9 @@ impl TieOutReport {
                 .figures
                 .iter()
                 .filter(|figure| match &figure.job_list_id {
-                    Some(job) => *job == project.quickbooks_id,
-                    None => procore
+                    Some(job) if jobs.contains(job) => *job == project.quickbooks_id,
+                    // Of no project's job, a sub job's say.
+                    _ => procore
                         .iter()
                         .any(|other| other.item_id == figure.item_id && other.item_type == figure.item_type),
                 })

@@ -88,6 +88,10 @@ pub struct Settings {
     pub update_vendors_on_refresh: bool,
     /// ADV-18: `ListID` of the service item that carries held and released retainage. Required for invoices (ADV-20).
     pub retainage_item_list_id: Option<String>,
+    /// COMP-44: a subcontractor invoice below zero becomes a vendor credit, and is not refused.
+    pub negative_invoices_as_vendor_credits: bool,
+    /// QBD-10, QBD-21: sub jobs go both ways, as jobs nested under the project's job.
+    pub sub_jobs: bool,
     /// Payments: how often.
     pub payment_schedule: PaymentSchedule,
     /// Since when payments are synced (PAY-11). Set when the schedule leaves `never`, never by hand.
@@ -135,6 +139,8 @@ impl Default for Settings {
             direct_cost_columns: DirectCostColumns::default(),
             update_vendors_on_refresh: false,
             retainage_item_list_id: None,
+            negative_invoices_as_vendor_credits: false,
+            sub_jobs: false,
             payment_schedule: PaymentSchedule::Never,
             payments_since: None,
             payments_outside_us: false,

@@ -37,6 +37,7 @@ mod job;
 mod owner_invoice;
 mod prime_change_order;
 mod standard_cost_code;
+mod sub_job;
 mod unlink;
 mod vendor;
 
@@ -119,6 +120,7 @@ pub fn read(
         Switch::OwnerInvoices => settings.owner_invoices,
         Switch::PrimeContractChangeOrders => settings.prime_contract_change_orders,
         Switch::PrimeContractImport => settings.prime_contract_import,
+        Switch::SubJobs => settings.sub_jobs,
     };
     match catalog::find(request_name).map(|event| event.handling) {
         Some(Handling::Switched(switch, reason)) if !is_on(switch) => Ok(ErpEvent::Refused {
@@ -137,6 +139,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         ErpEvent::CreateStandardCostCodes(codes) => standard_cost_code::plan(codes, known, &mut plan),
         ErpEvent::CreateVendor(order) => vendor::plan(*order, known, &mut plan),
         ErpEvent::CreateOrUpdateJob(order) => job::plan(*order, known, &mut plan),
+        ErpEvent::CreateSubJob(order) => sub_job::plan(*order, known, &mut plan),
         ErpEvent::CreateCommitment(order) => commitment::plan(*order, known, &mut plan),
         ErpEvent::ExportBudget(order) => budget::plan(*order, known, &mut plan),
         ErpEvent::CreateChangeOrder(order) => change_order::plan(*order, known, &mut plan),
@@ -170,6 +173,12 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             AnyTask::PrimeContractsImport(PrimeContractsImport::new()),
             request_detail_id,
         ),
+        ErpEvent::SyncSubJobs { request_detail_id } => plan.import(
+            subjects::JOBS,
+            "Sub jobs from QuickBooks",
+            AnyTask::JobsImport(JobsImport::new()),
+            request_detail_id,
+        ),
         ErpEvent::SyncContractPayments { request_detail_id } => plan.import(
             subjects::PAYMENTS,
             "Payments from QuickBooks",
@@ -194,6 +203,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             }
         }
         ErpEvent::CreateJobInProcore(record) => plan.link(ItemType::Project, &record),
+        ErpEvent::CreateSubJobInProcore(record) => plan.link(ItemType::SubJob, &record),
         ErpEvent::UnlinkVendor(record) => {
             plan.unlinks.push(ProcoreItem::new(ItemType::Vendor, record.id));
             // QBD-33: it is offered for import again.
@@ -222,6 +232,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             plan.writebacks.extend(request_detail_ids.into_iter().map(closed));
         }
         ErpEvent::ResetJob { project_id } => plan.forget(ItemType::Project, vec![project_id]),
+        ErpEvent::ResetSubJob { sub_job_id } => plan.forget(ItemType::SubJob, vec![sub_job_id]),
         ErpEvent::MergeVendors { master, sources } => {
             let gone = sources.iter().filter(|source| source.id != master.id);
             plan.unlinks
@@ -307,6 +318,7 @@ impl Plan {
             origin_code: None,
             edit_sequence: record.edit_sequence.clone(),
             tell_procore: false,
+            stands_as: None,
         });
     }
 

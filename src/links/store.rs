@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{ItemType, KnownLink, Link, NewestLink, ProcoreItem, Twin};
-use crate::mirror::ListKind;
+use crate::{mirror::ListKind, qbxml::identity::RecordKind};
 
 /// Forgets links.
 pub async fn remove(
@@ -39,21 +39,24 @@ pub async fn newest(
 ) -> Result<Vec<NewestLink>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select newest.item_type as "item_type!", newest.item_id as "item_id!", newest.quickbooks_id as "quickbooks_id!",
-               newest.linked_at as "linked_at!", coalesce(newest.origin_code, m.full_name) as name
+               newest.linked_at as "linked_at!", newest.stands_as,
+               coalesce(newest.origin_code, m.full_name) as name
            from (
-               (select item_type, item_id, quickbooks_id, origin_code, linked_at from links
+               (select item_type, item_id, quickbooks_id, origin_code, linked_at, stands_as from links
                 where connection_id = $1 and gone_at is null
                     and item_type in ('work_order_contract', 'purchase_order_contract', 'requisition', 'payment_application')
                 order by linked_at desc, item_id desc limit $2)
                union all
-               (select item_type, item_id, quickbooks_id, origin_code, linked_at from links
-                where connection_id = $1 and gone_at is null and item_type in ('vendor', 'project', 'standard_cost_code')
+               (select item_type, item_id, quickbooks_id, origin_code, linked_at, stands_as from links
+                where connection_id = $1 and gone_at is null
+                    and item_type in ('vendor', 'project', 'sub_job', 'standard_cost_code')
                 order by linked_at desc, item_id desc limit $2)
            ) newest
            left join lateral (
                select full_name from mirror_records m
                where m.list_id = newest.quickbooks_id and m.connection_id = $1
-                   and m.kind = case newest.item_type when 'vendor' then 'vendor' when 'project' then 'customer' else 'item' end
+                   and m.kind = case newest.item_type when 'vendor' then 'vendor' when 'project' then 'customer'
+                       when 'sub_job' then 'customer' else 'item' end
                limit 1
            ) m on true
            order by newest.linked_at desc"#,
@@ -70,6 +73,7 @@ pub async fn newest(
                 quickbooks_id: row.quickbooks_id,
                 name: row.name,
                 linked_at: row.linked_at,
+                stands_as: row.stands_as.as_deref().and_then(RecordKind::parse),
             })
         })
         .collect())
@@ -169,13 +173,14 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<KnownLink>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select l.item_id, l.origin_id, l.origin_code, l.quickbooks_id, l.edit_sequence, l.gone_at is not null as "gone!",
-               m.full_name as "full_name?", m.edit_sequence as read_as
+        r#"select l.item_id, l.origin_id, l.origin_code, l.quickbooks_id, l.edit_sequence, l.stands_as,
+               l.gone_at is not null as "gone!", m.full_name as "full_name?", m.edit_sequence as read_as
            from links l
            left join lateral (
                select full_name, edit_sequence from mirror_records m
                where m.list_id = l.quickbooks_id and m.connection_id = $1
-                   and m.kind = case $2 when 'vendor' then 'vendor' when 'project' then 'customer' else 'item' end
+                   and m.kind = case $2 when 'vendor' then 'vendor' when 'project' then 'customer' when 'sub_job' then 'customer'
+                       else 'item' end
                limit 1
            ) m on true
            where l.connection_id = $1 and l.item_type = $2 and l.item_id > $3 order by l.item_id limit $4"#,
@@ -195,6 +200,7 @@ pub async fn page(
                 origin_code: row.origin_code,
                 quickbooks_id: row.quickbooks_id,
                 edit_sequence: row.edit_sequence,
+                stands_as: row.stands_as.as_deref().and_then(RecordKind::parse),
             },
             name: row.full_name,
             read_as: row.read_as,
@@ -215,7 +221,8 @@ pub async fn twins(db: &mut PgConnection, connection_id: Uuid, limit: i64) -> Re
            from several join mirror_records m
                on m.connection_id = $1 and m.kind = several.kind and lower(m.external_guid) = several.guid
            left join links l on l.connection_id = $1 and l.quickbooks_id = m.list_id
-               and l.item_type = case m.kind when 'vendor' then 'vendor' when 'customer' then 'project' else 'standard_cost_code' end
+               and (case m.kind when 'vendor' then l.item_type = 'vendor' when 'customer' then l.item_type in ('project', 'sub_job')
+                   else l.item_type = 'standard_cost_code' end)
            order by several.guid, m.list_id limit $2"#,
         connection_id,
         limit,

@@ -84,6 +84,7 @@ async fn try_add(
             origin_code: None,
             quickbooks_id: code.item_list_id.clone(),
             edit_sequence: None,
+            stands_as: None,
         }));
         added.results.push(match (id, other) {
             (Ok(id), _) if budgeted.contains(&id) => Ok(()),

@@ -77,6 +77,7 @@ enum Kind {
     StageVendors,
     StageJobs,
     StagePrimeContracts,
+    StageSubJobs,
     CostTypeAssignments,
     BudgetLines,
     BudgetTransactions,
@@ -163,6 +164,7 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::UpdateVendors { .. } => Kind::UpdateVendors,
         Writeback::StageJobs { .. } => Kind::StageJobs,
         Writeback::StagePrimeContracts { .. } => Kind::StagePrimeContracts,
+        Writeback::StageSubJobs { .. } => Kind::StageSubJobs,
         Writeback::StandardCostCodes { .. } => Kind::StandardCostCodes,
         Writeback::CostTypes => Kind::CostTypes,
         Writeback::CostTypeAssignments { .. } => Kind::CostTypeAssignments,
@@ -200,6 +202,10 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
         Writeback::StagePrimeContracts { contracts } => contracts
             .iter()
             .map(|contract| format!("staged contract:{}", contract.origin_id))
+            .collect(),
+        Writeback::StageSubJobs { sub_jobs } => sub_jobs
+            .iter()
+            .map(|job| format!("staged sub job:{}", job.origin_id))
             .collect(),
         Writeback::StandardCostCodes { codes, .. } => codes
             .iter()
@@ -317,6 +323,23 @@ async fn carry_out(
                 &mut sums,
                 &parts,
                 staged_records::stage_prime_contracts(client, &contracts).await,
+            );
+        }
+        Kind::StageSubJobs => {
+            let parts = parts(
+                &batch,
+                |writeback| match writeback {
+                    Writeback::StageSubJobs { sub_jobs } => sub_jobs.as_slice(),
+                    _ => &[],
+                },
+                |job| format!("job {}", job.full_name),
+            );
+            let parts = last_of_each(parts, |job| job.origin_id.clone());
+            let sub_jobs: Vec<_> = parts.iter().map(|part| part.1).collect();
+            tally(
+                &mut sums,
+                &parts,
+                staged_records::stage_sub_jobs(client, &sub_jobs).await,
             );
         }
         Kind::InvoicePayments => {

@@ -22,6 +22,7 @@ mod job;
 mod payment_application;
 mod prime_change_order;
 mod requisition;
+mod sub_job;
 mod unlink;
 mod vendor;
 
@@ -33,6 +34,7 @@ pub use job::{JobOrder, ProjectCostCode};
 pub use payment_application::{PaymentApplicationLineOrder, PaymentApplicationOrder};
 pub use prime_change_order::{PrimeChangeLineOrder, PrimeChangeOrderOrder};
 pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrder};
+pub use sub_job::SubJobOrder;
 pub use unlink::{UnlinkChangeOrderOrder, UnlinkOrder, UnlinkPaymentApplicationOrder};
 pub use vendor::VendorOrder;
 
@@ -81,6 +83,8 @@ pub enum ErpEvent {
     CreateVendor(Box<VendorOrder>),
     /// Export a project, or bring it up to date.
     CreateOrUpdateJob(Box<JobOrder>),
+    /// Export a sub job.
+    CreateSubJob(Box<SubJobOrder>),
     /// Export a commitment.
     CreateCommitment(Box<CommitmentOrder>),
     /// Export a budget, or what is new of it.
@@ -115,6 +119,11 @@ pub enum ErpEvent {
         /// The request detail.
         request_detail_id: Option<i64>,
     },
+    /// Read jobs, for those that are nested under a project's.
+    SyncSubJobs {
+        /// The request detail.
+        request_detail_id: Option<i64>,
+    },
     /// Read payments.
     SyncContractPayments {
         /// The request detail.
@@ -124,6 +133,8 @@ pub enum ErpEvent {
     CreateVendorInProcore(LinkedRecord),
     /// A staged job was imported.
     CreateJobInProcore(LinkedRecord),
+    /// A staged sub job was imported.
+    CreateSubJobInProcore(LinkedRecord),
     /// Read cost types. It carries no request detail.
     SyncStandardCategories,
     /// Read the costs of a project's job. It carries no request detail.
@@ -165,6 +176,11 @@ pub enum ErpEvent {
     ResetJob {
         /// The project.
         project_id: i64,
+    },
+    /// A sub job was reset by Procore's support: it is not linked any more.
+    ResetSubJob {
+        /// The sub job.
+        sub_job_id: i64,
     },
     /// A user wants to unlink a commitment.
     UnlinkCommitment(UnlinkOrder),
@@ -218,6 +234,7 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         "create_standard_cost_codes" => ErpEvent::CreateStandardCostCodes(codes::read(&order)?),
         "create_vendor" => ErpEvent::CreateVendor(Box::new(vendor::read(&order)?)),
         "create_or_update_job" => ErpEvent::CreateOrUpdateJob(Box::new(job::read(&order)?)),
+        "create_sub_job" => ErpEvent::CreateSubJob(Box::new(sub_job::read(&order)?)),
         "create_commitment" => ErpEvent::CreateCommitment(Box::new(commitment::read(&order)?)),
         "create_commitment_change_order" => {
             ErpEvent::CreateChangeOrder(Box::new(change_order::read(&order)?))
@@ -252,11 +269,15 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         "sync_prime_contracts" => ErpEvent::SyncPrimeContracts {
             request_detail_id: order.detail(data)?,
         },
+        "sync_sub_jobs" => ErpEvent::SyncSubJobs {
+            request_detail_id: order.detail(data)?,
+        },
         "sync_contract_payments" => ErpEvent::SyncContractPayments {
             request_detail_id: order.detail(data)?,
         },
         "create_vendor_in_procore" => ErpEvent::CreateVendorInProcore(linked(&data.field("vendor"))?),
         "create_job_in_procore" => ErpEvent::CreateJobInProcore(linked(&data.field("project"))?),
+        "create_sub_job_in_procore" => ErpEvent::CreateSubJobInProcore(linked(&data.field("sub_job"))?),
         "link_vendor" => ErpEvent::LinkVendor(linked(&data.field("vendor"))?),
         "link_all_vendors" => ErpEvent::LinkAllVendors(
             data.field("vendors")
@@ -288,6 +309,9 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
         "delete_cost_codes" => forget_codes(&data.field("cost_codes"), &payload)?,
         "reset_job" => ErpEvent::ResetJob {
             project_id: data.field("project").field("id").id()?,
+        },
+        "reset_sub_job" => ErpEvent::ResetSubJob {
+            sub_job_id: data.field("sub_job").field("id").id()?,
         },
         "unlink_commitment" => ErpEvent::UnlinkCommitment(unlink::commitment(&order)?),
         "unlink_commitment_change_order" => ErpEvent::UnlinkChangeOrder(unlink::change_order(&order)?),
@@ -638,6 +662,8 @@ mod tests {
                 "create_prime_contract_change_order",
                 "create_requisitions",
                 "create_standard_cost_codes",
+                "create_sub_job",
+                "create_sub_job_in_procore",
                 "create_vendor",
                 "create_vendor_in_procore",
                 "delete_cost_code",
@@ -650,6 +676,7 @@ mod tests {
                 "reset_job",
                 "reset_prime_contract_change_order",
                 "reset_requisition",
+                "reset_sub_job",
                 "sync_contract_payments",
                 "sync_jobs",
                 "sync_metadata",
@@ -657,6 +684,7 @@ mod tests {
                 "sync_single_job",
                 "sync_standard_categories",
                 "sync_standard_cost_codes",
+                "sync_sub_jobs",
                 "sync_vendors",
                 "unlink_commitment",
                 "unlink_commitment_change_order",

@@ -62,6 +62,8 @@ pub struct Contents {
     pub prime_contract_import: bool,
     /// QBD-19: budgets can be imported.
     pub budget_import: bool,
+    /// QBD-10, QBD-21: sub jobs go both ways.
+    pub sub_jobs: bool,
     /// Vendor types.
     pub vendor_types: Vec<Choice>,
     /// Income accounts.
@@ -97,7 +99,7 @@ pub fn document(contents: &Contents) -> Value {
                 },
             },
             "standard_categories": disabled(),
-            "sub_jobs": disabled(),
+            "sub_jobs": sub_jobs(contents),
             "budgets": budgets(contents),
             "job_costs": job_costs(),
             "job_cost_transactions": disabled(),
@@ -236,6 +238,30 @@ fn commitment_items() -> Value {
                 "disallow_division": off(),
             }},
         }}},
+    })
+}
+
+/// What a sub job is called in QuickBooks is a job's name. Its code is a job's note, which is longer than Procore's own limit.
+fn sub_jobs(contents: &Contents) -> Value {
+    if !contents.sub_jobs {
+        return disabled();
+    }
+    json!({
+        "enabled": true,
+        "configs": {
+            "export": on(),
+            "import": on(),
+            "update": off(),
+            "category_assignments": on(),
+            "cost_type_assignment_deletions": off(),
+            "cost_code_deletions": off(),
+            "staged_records": on(),
+        },
+        "tab": id_column(),
+        "rules": {
+            "export": {"warning_message": {"enabled": false, "message": ""}, "fields": {"code": off()}},
+            "save": {"fields": {"name": length_rule(PROJECT_NAME)}},
+        },
     })
 }
 
@@ -584,6 +610,29 @@ mod tests {
         assert_eq!(at(&contents, "prime_contracts/configs/import"), Some(json!(true)));
     }
 
+    // QBD-10, QBD-21
+    #[test]
+    fn qbd_10_and_21_sub_jobs_are_there_by_setting_and_budgets_never_take_them() {
+        let mut contents = contents();
+        let flags = |contents: &Contents| {
+            let document = document(contents);
+            let entities = &document["settings"]["entities"];
+            [
+                &entities["sub_jobs"]["enabled"],
+                &entities["sub_jobs"]["tab"]["enabled"],
+                &entities["sub_jobs"]["configs"]["export"]["enabled"],
+                &entities["sub_jobs"]["configs"]["import"]["enabled"],
+                &entities["budgets"]["configs"]["sub_job_export"]["enabled"],
+            ]
+            .map(|flag| flag == &json!(true))
+        };
+        assert_eq!(flags(&contents), [false; 5]);
+        contents.sub_jobs = true;
+        assert_eq!(flags(&contents), [true, true, true, true, false]);
+        let length = "/settings/entities/sub_jobs/rules/save/fields/name/validation/max_length/length";
+        assert_eq!(document(&contents).pointer(length), Some(&json!(41)));
+    }
+
     #[test]
     fn fields_asked_for_at_export() {
         let document = document(&contents());
@@ -628,6 +677,7 @@ mod tests {
             prime_contract_change_orders: true,
             prime_contract_import: true,
             budget_import: true,
+            sub_jobs: true,
             ..contents()
         };
         compare(&document(&everything), &example["metadata"], &mut compared, "");

@@ -13,7 +13,7 @@ use super::{
     sync::{SyncCall, Synced, sync},
     vendors::{fields_of, state_code},
 };
-use crate::writebacks::{JobData, PrimeContractData, VendorData};
+use crate::writebacks::{JobData, PrimeContractData, SubJobData, VendorData};
 
 /// Offers vendors for import.
 pub async fn stage_vendors(client: &ProcoreClient, vendors: &[&VendorData]) -> Synced {
@@ -34,6 +34,12 @@ pub async fn stage_prime_contracts(client: &ProcoreClient, contracts: &[&PrimeCo
         .map(|contract| staged_contract(contract))
         .collect();
     stage(client, "offer prime contracts for import", &updates).await
+}
+
+/// Offers nested jobs for import as sub jobs of their projects.
+pub async fn stage_sub_jobs(client: &ProcoreClient, sub_jobs: &[&SubJobData]) -> Synced {
+    let updates: Vec<Value> = sub_jobs.iter().map(|sub_job| staged_sub_job(sub_job)).collect();
+    stage(client, "offer QuickBooks jobs for import as sub jobs", &updates).await
 }
 
 async fn stage(client: &ProcoreClient, what: &str, updates: &[Value]) -> Synced {
@@ -132,10 +138,48 @@ fn staged_contract(contract: &PrimeContractData) -> Value {
     record
 }
 
+/// Procore finds the project by its third-party id at import.
+fn staged_sub_job(sub_job: &SubJobData) -> Value {
+    let mut data = Map::new();
+    for (name, value) in [
+        ("name", &sub_job.name),
+        ("code", &sub_job.code),
+        ("project_origin_id", &sub_job.project_origin_id),
+    ] {
+        data.insert(name.to_owned(), json!(value));
+    }
+    staged(
+        "sub_job",
+        &sub_job.origin_id,
+        sub_job.edit_sequence.as_deref(),
+        &data,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{qbxml::Money, writebacks::ContractLineData};
+
+    // QBD-21
+    #[test]
+    fn qbd_21_a_sub_job_names_its_project_by_the_job() {
+        let sub_job = SubJobData {
+            origin_id: "80-3".into(),
+            edit_sequence: Some("7".into()),
+            name: "East wing".into(),
+            full_name: "Acme:Tower:East wing".into(),
+            code: "E-1".into(),
+            project_origin_id: "80-2".into(),
+        };
+        assert_eq!(
+            staged_sub_job(&sub_job),
+            json!({
+                "item_type": "sub_job", "origin_id": "80-3", "parent_id": null, "origin_data": "{\"edit_sequence\":\"7\"}",
+                "data": {"name": "East wing", "code": "E-1", "project_origin_id": "80-2"}
+            })
+        );
+    }
 
     #[test]
     fn qbd_14_no_status_is_sent() {

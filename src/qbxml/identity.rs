@@ -24,6 +24,8 @@ pub enum RecordKind {
     PurchaseOrder,
     /// A bill.
     Bill,
+    /// A vendor credit.
+    VendorCredit,
     /// An invoice.
     Invoice,
 }
@@ -68,14 +70,33 @@ const OF_TRANSACTIONS: [&str; 4] = ["TxnID", "EditSequence", "RefNumber", "Exter
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Vendor,
         Self::Customer,
         Self::Item,
         Self::PurchaseOrder,
         Self::Bill,
+        Self::VendorCredit,
         Self::Invoice,
     ];
+
+    /// Its name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vendor => "vendor",
+            Self::Customer => "customer",
+            Self::Item => "item",
+            Self::PurchaseOrder => "purchase_order",
+            Self::Bill => "bill",
+            Self::VendorCredit => "vendor_credit",
+            Self::Invoice => "invoice",
+        }
+    }
+
+    /// Reads the name in the database.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
 
     /// What a person calls it.
     pub fn word(self) -> &'static str {
@@ -85,13 +106,17 @@ impl RecordKind {
             Self::Item => "item",
             Self::PurchaseOrder => "purchase order",
             Self::Bill => "bill",
+            Self::VendorCredit => "vendor credit",
             Self::Invoice => "invoice",
         }
     }
 
     /// Transactions have numbers, list records have names.
     pub fn is_transaction(self) -> bool {
-        matches!(self, Self::PurchaseOrder | Self::Bill | Self::Invoice)
+        matches!(
+            self,
+            Self::PurchaseOrder | Self::Bill | Self::VendorCredit | Self::Invoice
+        )
     }
 
     /// The element of one such record in an answer.
@@ -102,6 +127,7 @@ impl RecordKind {
             Self::Item => "ItemRet",
             Self::PurchaseOrder => "PurchaseOrderRet",
             Self::Bill => "BillRet",
+            Self::VendorCredit => "VendorCreditRet",
             Self::Invoice => "InvoiceRet",
         }
     }
@@ -113,6 +139,7 @@ impl RecordKind {
             Self::Item => "ItemQueryRq",
             Self::PurchaseOrder => "PurchaseOrderQueryRq",
             Self::Bill => "BillQueryRq",
+            Self::VendorCredit => "VendorCreditQueryRq",
             Self::Invoice => "InvoiceQueryRq",
         }
     }
@@ -180,6 +207,7 @@ pub fn deleted(kinds: &[RecordKind]) -> Vec<Request> {
         match kind {
             RecordKind::PurchaseOrder => transactions.push("PurchaseOrder"),
             RecordKind::Bill => transactions.push("Bill"),
+            RecordKind::VendorCredit => transactions.push("VendorCredit"),
             RecordKind::Invoice => transactions.push("Invoice"),
             RecordKind::Vendor => lists.push("Vendor"),
             RecordKind::Customer => lists.push("Customer"),
@@ -291,7 +319,8 @@ mod tests {
         let requests = deleted(&RecordKind::ALL);
         assert_eq!(
             requests[0].body,
-            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>Invoice</TxnDelType>"
+            "<TxnDelType>PurchaseOrder</TxnDelType><TxnDelType>Bill</TxnDelType><TxnDelType>VendorCredit</TxnDelType>\
+             <TxnDelType>Invoice</TxnDelType>"
         );
         assert!(
             requests[1]

@@ -222,6 +222,14 @@ macro_rules! per_unit {
 per_unit!(Quantity);
 per_unit!(Price);
 
+impl Quantity {
+    /// The same with its sign turned.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self((-self.0).normalize())
+    }
+}
+
 /// Text form in JSON and in qbXML, for each of the three.
 macro_rules! text_form {
     ($name:ident) => {

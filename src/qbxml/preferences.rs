@@ -10,6 +10,9 @@ pub struct PreferencesRet {
     /// Accounts and the closing date.
     #[yaserde(rename = "AccountingPreferences")]
     pub accounting: Option<AccountingPreferences>,
+    /// Estimates.
+    #[yaserde(rename = "JobsAndEstimatesPreferences")]
+    pub estimates: Option<JobsAndEstimatesPreferences>,
     /// Purchase orders.
     #[yaserde(rename = "PurchasesAndVendorsPreferences")]
     pub purchases: Option<PurchasesAndVendorsPreferences>,
@@ -21,6 +24,14 @@ pub struct AccountingPreferences {
     /// `YYYY-MM-DD`; nothing may be dated on or before it.
     #[yaserde(rename = "ClosingDate")]
     pub closing_date: Option<String>,
+}
+
+/// Estimates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
+pub struct JobsAndEstimatesPreferences {
+    /// Whether estimates are on.
+    #[yaserde(rename = "IsUsingEstimates")]
+    pub is_using_estimates: Option<bool>,
 }
 
 /// Purchase orders.

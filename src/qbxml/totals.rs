@@ -18,6 +18,8 @@ pub enum TotalsOf {
     PurchaseOrder,
     /// Bills.
     Bill,
+    /// Vendor credits.
+    VendorCredit,
 }
 
 /// What one transaction comes to.
@@ -31,7 +33,7 @@ pub struct Totals {
     pub job_list_id: Option<String>,
     /// All its lines.
     pub total: Money,
-    /// Its lines: item and amount.
+    /// Its lines: item and amount. Those of a vendor credit are negative, as the costs they take back.
     pub lines: Vec<(Option<String>, Money)>,
     /// Checks and card payments that apply to it.
     pub paid: Money,
@@ -73,6 +75,7 @@ impl TotalsOf {
             Self::Estimate => "EstimateQueryRq",
             Self::PurchaseOrder => "PurchaseOrderQueryRq",
             Self::Bill => "BillQueryRq",
+            Self::VendorCredit => "VendorCreditQueryRq",
         }
     }
 
@@ -82,6 +85,7 @@ impl TotalsOf {
             Self::Estimate => "EstimateRet",
             Self::PurchaseOrder => "PurchaseOrderRet",
             Self::Bill => "BillRet",
+            Self::VendorCredit => "VendorCreditRet",
         }
     }
 
@@ -91,6 +95,7 @@ impl TotalsOf {
             Self::Estimate => "estimate",
             Self::PurchaseOrder => "purchase order",
             Self::Bill => "bill",
+            Self::VendorCredit => "vendor credit",
         }
     }
 
@@ -100,6 +105,7 @@ impl TotalsOf {
             Self::Estimate => &["TxnID", "CustomerRef", "RefNumber", "EstimateLineRet"],
             Self::PurchaseOrder => &["TxnID", "RefNumber", "PurchaseOrderLineRet"],
             Self::Bill => &["TxnID", "RefNumber", "LinkedTxn", "ExpenseLineRet", "ItemLineRet"],
+            Self::VendorCredit => &["TxnID", "RefNumber", "ExpenseLineRet", "ItemLineRet"],
         };
         let request = TransactionQuery::by_ids_with_lines(txn_ids, self == Self::Bill)
             .request(self.query_element(), wanted);
@@ -109,11 +115,18 @@ impl TotalsOf {
 
     /// Reads one record of an answer; `None`: it is no such transaction.
     pub fn read(self, piece: &Piece<'_>) -> Option<Result<Totals, UnreadableRecord>> {
-        (piece.name == self.ret_element()).then(|| piece.read::<TotalsRet>().map(totals))
+        (piece.name == self.ret_element()).then(|| piece.read::<TotalsRet>().map(|ret| totals(ret, self)))
     }
 }
 
-fn totals(ret: TotalsRet) -> Totals {
+fn totals(ret: TotalsRet, of: TotalsOf) -> Totals {
+    let signed = |amount: Money| {
+        if of == TotalsOf::VendorCredit {
+            -amount
+        } else {
+            amount
+        }
+    };
     let all: Vec<LineRet> = ret
         .expense_lines
         .into_iter()
@@ -130,7 +143,7 @@ fn totals(ret: TotalsRet) -> Totals {
         .into_iter()
         .filter_map(|line| {
             let item = line.item.and_then(|item| item.list_id);
-            Some((item, line.amount?))
+            Some((item, signed(line.amount?)))
         })
         .collect();
     // A payment stands on its bill with a negative amount.
@@ -153,9 +166,14 @@ fn totals(ret: TotalsRet) -> Totals {
 /// Every kind of query that is sent, for the test against Intuit's schema.
 #[cfg(test)]
 pub(super) fn every_query() -> Vec<Request> {
-    [TotalsOf::Estimate, TotalsOf::PurchaseOrder, TotalsOf::Bill]
-        .map(|of| of.query(&["5A-1".to_owned(), "5A-2".to_owned()]))
-        .into()
+    [
+        TotalsOf::Estimate,
+        TotalsOf::PurchaseOrder,
+        TotalsOf::Bill,
+        TotalsOf::VendorCredit,
+    ]
+    .map(|of| of.query(&["5A-1".to_owned(), "5A-2".to_owned()]))
+    .into()
 }
 
 #[cfg(test)]
@@ -178,5 +196,18 @@ mod tests {
         assert_eq!(bill.paid, Money::from_cents(50_000));
         assert_eq!(bill.lines[1], (Some("R".to_owned()), Money::from_cents(-10_010)));
         assert!(TotalsOf::Estimate.read(&piece).is_none());
+    }
+
+    // COMP-44
+    #[test]
+    fn comp_44_a_vendor_credit_takes_costs_back() {
+        let content = "<VendorCreditRet><TxnID>5D-1</TxnID><CreditAmount>60.00</CreditAmount>\
+            <ItemLineRet><ItemRef><ListID>I1</ListID></ItemRef><Amount>75.00</Amount></ItemLineRet>\
+            <ItemLineRet><ItemRef><ListID>R</ListID></ItemRef><Amount>-15.00</Amount></ItemLineRet></VendorCreditRet>";
+        let response = Response::ok("VendorCreditQueryRs", content);
+        let piece = response.pieces().next().unwrap();
+        let credit = TotalsOf::VendorCredit.read(&piece).unwrap().unwrap();
+        assert_eq!(credit.total, Money::from_cents(-6_000));
+        assert_eq!(credit.lines[1], (Some("R".to_owned()), Money::from_cents(1_500)));
     }
 }

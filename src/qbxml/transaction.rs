@@ -122,7 +122,7 @@ mod tests {
             self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderLineMod, PurchaseOrderMod,
             PurchaseOrderRet,
         },
-        read_message_set, standing, write_message_set,
+        read_message_set, standing, vendor_credit, write_message_set,
     };
 
     fn shared(path: &str) -> PathBuf {
@@ -198,7 +198,8 @@ mod tests {
         vec![
             purchase_order::add(order),
             purchase_order::modify(change),
-            bill::add(bill),
+            bill::add(bill.clone()),
+            vendor_credit::add(bill.into()),
             invoice::add(InvoiceAdd {
                 customer: ListRef::by_id("80-3"),
                 txn_date: "2026-03-31".to_owned(),
@@ -276,6 +277,9 @@ mod tests {
             standing::query(RecordKind::Bill, "5C1A-1770000001"),
             standing::query(RecordKind::PurchaseOrder, "5A01-1767650001"),
             bill::by_ref_number("9348"),
+            vendor_credit::by_id("5C1A-1770000001"),
+            vendor_credit::by_ref_number("9348"),
+            standing::query(RecordKind::VendorCredit, "5C1A-1770000001"),
             invoice::by_id("5D1A-1770000001"),
             invoice::by_ref_number("12"),
             standing::query(RecordKind::Invoice, "5D1A-1770000001"),
@@ -286,6 +290,7 @@ mod tests {
             .chain(crate::qbxml::cost_transaction::every_query())
             .chain([crate::qbxml::job_report::query("80000001-1770000000")])
             .chain(crate::qbxml::totals::every_query())
+            .chain(crate::qbxml::readable::every_query())
             .collect();
         let id = MessageSetId::from_uuid(uuid::Uuid::from_u128(7));
         let reads = write_message_set(Version::NEWEST, &queries, None);

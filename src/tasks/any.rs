@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Facts, Machine, Step, Turn, Wants, exports, imports, progress::Progress, reconcile, tie_out, unlink,
+    Facts, Machine, Step, Turn, Wants, exports, imports, progress::Progress, reconcile, rights, tie_out,
+    unlink,
 };
 use crate::qbxml::{Access, Response};
 
@@ -76,7 +77,7 @@ any_task! {
     Vendor(exports::vendor::VendorExport) = "vendor",
     /// A standard cost code → a service item.
     StandardCostCode(exports::standard_cost_code::StandardCostCodeExport) = "standard_cost_code",
-    /// A project → a job.
+    /// A project, or a sub job of one → a job.
     Job(exports::job::JobExport) = "job",
     /// A commitment → a purchase order.
     Commitment(exports::commitment::CommitmentExport) = "commitment",
@@ -84,7 +85,7 @@ any_task! {
     ChangeOrder(exports::change_order::ChangeOrderExport) = "change_order",
     /// A budget → the estimate of its job.
     Budget(exports::budget::BudgetExport) = "budget",
-    /// A subcontractor invoice → a bill.
+    /// A subcontractor invoice → a bill, or a vendor credit.
     Invoice(exports::invoice::InvoiceExport) = "invoice",
     /// An owner invoice → an invoice.
     OwnerInvoice(exports::owner_invoice::OwnerInvoiceExport) = "owner_invoice",
@@ -94,7 +95,7 @@ any_task! {
     ListRefresh(imports::lists::ListRefresh) = "list_refresh",
     /// Vendors → staged companies.
     VendorsImport(imports::vendors::VendorsImport) = "vendors_import",
-    /// Jobs → staged projects.
+    /// Jobs → staged projects and sub jobs.
     JobsImport(imports::jobs::JobsImport) = "jobs_import",
     /// Service items → standard cost codes.
     StandardCostCodesImport(imports::standard_cost_codes::StandardCostCodesImport) = "standard_cost_codes_import",
@@ -110,6 +111,8 @@ any_task! {
     BudgetImport(imports::budget::BudgetImport) = "budget_import",
     /// Estimates and sales orders → prime contracts.
     PrimeContractsImport(imports::prime_contracts::PrimeContractsImport) = "prime_contracts_import",
+    /// Whether everything that is used may be read.
+    Rights(rights::RightsCheck) = "rights",
     /// What linked transactions come to.
     TieOut(tie_out::TieOut) = "tie_out",
     /// Links compared with QuickBooks.

@@ -10,6 +10,7 @@ use crate::{
     links::{self, ItemType, KnownLink, Link, ProcoreItem, Twin},
     mirror::{MirrorRecord, NameHolder, name_key},
     payments::{self, KnownPayment},
+    qbxml::identity::RecordKind,
 };
 
 /// The facts found for a batch.
@@ -42,6 +43,7 @@ struct LinkRow {
     origin_code: Option<String>,
     quickbooks_id: String,
     edit_sequence: Option<String>,
+    stands_as: Option<String>,
 }
 
 impl LinkRow {
@@ -53,6 +55,7 @@ impl LinkRow {
             origin_code: self.origin_code,
             quickbooks_id: self.quickbooks_id,
             edit_sequence: self.edit_sequence,
+            stands_as: self.stands_as.as_deref().and_then(RecordKind::parse),
         })
     }
 }

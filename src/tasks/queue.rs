@@ -16,7 +16,7 @@ use super::{
 use crate::writebacks::{DetailRef, Writeback};
 use crate::{
     comparison,
-    connections::{self, store::AFTERMATH},
+    connections::{self, rights, store::AFTERMATH},
     job_costs::{self, JobCostsEffect},
     links, mirror, payments,
     qbxml::Access,
@@ -655,6 +655,9 @@ pub async fn settle(
         }
         for effect in &done.tie_out {
             tie_out::store::apply(db, connection_id, row.created_at, now, effect).await?;
+        }
+        if let Some(found) = &done.rights {
+            rights::store::keep(db, connection_id, now, found).await?;
         }
         if let Some(until) = done.budget_codes_until {
             connections::store::set_budget_codes_until(db, connection_id, &until).await?;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     comparison::{Compared, Finding, What},
     connections::argument,
-    links::{ItemType, KnownLink, ProcoreItem, Twin, guid::external_guid},
+    links::{ItemType, KnownLink, Link, ProcoreItem, Twin, guid::external_guid},
     mirror::ListKind,
     qbxml::{
         Access, Request, Response,
@@ -31,9 +31,10 @@ const ALONE_AT_ONCE: usize = 100;
 const MOST_EXAMPLES: usize = 2;
 
 /// The types of link that are compared, in this order. Lines go with their commitment or invoice.
-const TYPES: [ItemType; 8] = [
+const TYPES: [ItemType; 9] = [
     ItemType::Vendor,
     ItemType::Project,
+    ItemType::SubJob,
     ItemType::StandardCostCode,
     ItemType::CostCode,
     ItemType::WorkOrderContract,
@@ -51,13 +52,18 @@ pub fn compared_types() -> Vec<&'static str> {
 pub fn record_kind(item_type: ItemType) -> Option<RecordKind> {
     Some(match item_type {
         ItemType::Vendor => RecordKind::Vendor,
-        ItemType::Project => RecordKind::Customer,
+        ItemType::Project | ItemType::SubJob => RecordKind::Customer,
         ItemType::StandardCostCode => RecordKind::Item,
         ItemType::WorkOrderContract | ItemType::PurchaseOrderContract => RecordKind::PurchaseOrder,
         ItemType::Requisition => RecordKind::Bill,
         ItemType::PaymentApplication => RecordKind::Invoice,
         _ => return None,
     })
+}
+
+/// The same, of a link: it says itself where its type does not.
+pub fn kind_of(link: &Link) -> Option<RecordKind> {
+    link.stands_as.or_else(|| record_kind(link.item.item_type))
 }
 
 /// A comparison of all links.
@@ -117,7 +123,7 @@ type Id = (RecordKind, String);
 /// The records a link stands for.
 fn ids_of(link: &KnownLink) -> Vec<Id> {
     let link = &link.link;
-    if let Some(kind) = record_kind(link.item.item_type) {
+    if let Some(kind) = kind_of(link) {
         return vec![(kind, link.quickbooks_id.clone())];
     }
     // A project's cost code: its job and its item.
@@ -275,7 +281,7 @@ impl Reconcile {
             words,
         };
         let name = link.origin_code.as_deref().or(known.name.as_deref());
-        let record = record(link.item.item_type, name, &link.quickbooks_id);
+        let record = record(link.item.item_type, link.stands_as, name, &link.quickbooks_id);
         if let Some((_, why)) = page.refused.iter().find(|(id, _)| ids.contains(id)) {
             return vec![of(
                 What::NotCompared,
@@ -468,7 +474,7 @@ impl Reconcile {
                 item,
                 what: What::Doubled,
                 quickbooks_id: ours.list_id.clone(),
-                record: record(item.item_type, Some(&ours.full_name), &ours.list_id),
+                record: record(item.item_type, None, Some(&ours.full_name), &ours.list_id),
                 words: format!(
                     "{} bears Plumbline's own id too: it stands twice",
                     names.join(", ")
@@ -529,14 +535,20 @@ fn suspects(twins: &[Twin]) -> Vec<(&Twin, RecordKind)> {
 }
 
 /// What a person calls a QuickBooks record: `bill 9348`, `vendor "Acme"`; its id where no name is known.
-pub fn record(item_type: ItemType, name: Option<&str>, quickbooks_id: &str) -> String {
+pub fn record(
+    item_type: ItemType,
+    stands_as: Option<RecordKind>,
+    name: Option<&str>,
+    quickbooks_id: &str,
+) -> String {
+    let kind = stands_as.or_else(|| record_kind(item_type));
     let word = match item_type {
-        ItemType::Project => "job",
+        ItemType::Project | ItemType::SubJob => "job",
         ItemType::CostCode => "job and item of a cost code",
-        _ => record_kind(item_type).map_or("record", RecordKind::word),
+        _ => kind.map_or("record", RecordKind::word),
     };
     match name.map(str::trim).filter(|name| !name.is_empty()) {
-        Some(name) if record_kind(item_type).is_some_and(RecordKind::is_transaction) => {
+        Some(name) if kind.is_some_and(RecordKind::is_transaction) => {
             format!("{word} {name}")
         }
         Some(name) if item_type != ItemType::CostCode => format!("{word} \"{name}\""),
@@ -567,11 +579,12 @@ fn changes(kind: RecordKind, known: &KnownLink, stands: &Identity) -> Option<Str
         && let (Some(last), Some(now)) = (last, stands.edit_sequence.as_deref())
         && last != now
     {
-        told.push(if matches!(kind, RecordKind::Bill | RecordKind::Invoice) {
-            "it was changed since; a payment does that too".to_owned()
-        } else {
-            "it was changed since".to_owned()
-        });
+        let words = match kind {
+            RecordKind::Bill | RecordKind::Invoice => "it was changed since; a payment does that too",
+            RecordKind::VendorCredit => "it was changed since; applying it to a bill does that too",
+            _ => "it was changed since",
+        };
+        told.push(words.to_owned());
     }
     (!told.is_empty()).then(|| told.join("; "))
 }
@@ -648,7 +661,7 @@ impl Machine for Reconcile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{links::Link, tasks::imports::fixture::World};
+    use crate::tasks::imports::fixture::World;
 
     const COMPANY: i64 = 7;
 
@@ -661,6 +674,7 @@ mod tests {
                 origin_code: transaction.then(|| name.to_owned()),
                 quickbooks_id: quickbooks_id.to_owned(),
                 edit_sequence: Some("1".to_owned()),
+                stands_as: None,
             },
             name: (!transaction).then(|| name.to_owned()),
             read_as: None,
@@ -669,7 +683,7 @@ mod tests {
     }
 
     fn ret(element: &str, id: &str, name: &str, rest: &str) -> String {
-        let (key, label) = if matches!(element, "BillRet" | "PurchaseOrderRet") {
+        let (key, label) = if matches!(element, "BillRet" | "PurchaseOrderRet" | "VendorCreditRet") {
             ("TxnID", "RefNumber")
         } else {
             ("ListID", "FullName")

@@ -1,4 +1,4 @@
-//! Linked transactions ↔ what they come to in QuickBooks: estimates, purchase orders, bills. Reads only.
+//! Linked transactions ↔ what they come to in QuickBooks: estimates, purchase orders, bills, vendor credits. Reads only.
 //!
 //! What may not live here: what Procore says of them.
 
@@ -13,6 +13,7 @@ use crate::{
     links::{ItemType, Link},
     qbxml::{
         Access, Money, Request, Response, RetryClass,
+        identity::RecordKind,
         totals::{Totals, TotalsOf},
     },
     tie_out::{QuickBooksFigure, TieOutEffect},
@@ -23,13 +24,19 @@ pub const SUBJECT: &str = "tie_out";
 /// Transactions that are asked for one by one in one message set.
 const ALONE_AT_ONCE: usize = 100;
 
-/// The types of link that are read, in this order.
-const TYPES: [(ItemType, TotalsOf); 4] = [
+/// The types of link that are read, in this order; invoices twice, once for each kind of record they become.
+const TYPES: [(ItemType, TotalsOf); 5] = [
     (ItemType::Budget, TotalsOf::Estimate),
     (ItemType::WorkOrderContract, TotalsOf::PurchaseOrder),
     (ItemType::PurchaseOrderContract, TotalsOf::PurchaseOrder),
     (ItemType::Requisition, TotalsOf::Bill),
+    (ItemType::Requisition, TotalsOf::VendorCredit),
 ];
+
+/// Whether a link's record is asked for as this kind.
+fn stands_as(link: &Link, of: TotalsOf) -> bool {
+    (link.stands_as == Some(RecordKind::VendorCredit)) == (of == TotalsOf::VendorCredit)
+}
 
 /// Reads what all linked transactions come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,9 +153,10 @@ impl Machine for TieOut {
         };
         if self.links.is_empty() {
             let mut next = self.clone();
-            next.links = facts.page.iter().map(|known| known.link.clone()).collect();
-            if let Some(last) = next.links.last() {
-                next.after = last.item.id;
+            let page = facts.page.iter().map(|known| &known.link);
+            next.links = page.filter(|link| stands_as(link, *of)).cloned().collect();
+            if let Some(last) = facts.page.last() {
+                next.after = last.link.item.id;
             } else {
                 next.place += 1;
                 next.after = 0;
@@ -238,6 +246,7 @@ mod tests {
                 origin_code: None,
                 quickbooks_id: format!("T{id}"),
                 edit_sequence: None,
+                stands_as: None,
             },
             name: None,
             read_as: None,
@@ -305,12 +314,63 @@ mod tests {
         assert_eq!(figures[1].total, None);
         world.page = Vec::new();
         let Step::Advance(state, _) = state.step(&world.facts()) else {
-            panic!("there is no more")
+            panic!("there are no more bills")
+        };
+        let Step::Advance(state, _) = state.step(&world.facts()) else {
+            panic!("there are no vendor credits")
         };
         let Step::Finished(Outcome::Done(effects, _)) = state.step(&world.facts()) else {
             panic!("it ends")
         };
         assert_eq!(effects.tie_out, [TieOutEffect::Ended]);
+    }
+
+    // COMP-44, LOVE-04
+    #[test]
+    fn comp_44_an_invoice_is_asked_for_as_what_it_became_and_a_credit_counts_negative() {
+        let mut world = World {
+            page: vec![link(ItemType::Requisition, 1), link(ItemType::Requisition, 2)],
+            ..World::default()
+        };
+        world.page[1].link.stands_as = Some(RecordKind::VendorCredit);
+        world.settings.retainage_item_list_id = Some("R".to_owned());
+        let asked = |place| {
+            let state = TieOut {
+                place,
+                ..TieOut::new()
+            };
+            let Step::Advance(state, _) = state.step(&world.facts()) else {
+                panic!("it takes a page")
+            };
+            let Step::Ask(requests) = state.step(&world.facts()) else {
+                panic!("it asks")
+            };
+            (state, requests)
+        };
+        let (_, bills) = asked(3);
+        assert_eq!(bills[0].element, "BillQueryRq");
+        assert!(
+            bills[0].body.contains("T1") && !bills[0].body.contains("T2"),
+            "{}",
+            bills[0].body
+        );
+        let (state, credits) = asked(4);
+        assert_eq!(credits[0].element, "VendorCreditQueryRq");
+        assert!(
+            credits[0].body.contains("T2") && !credits[0].body.contains("T1"),
+            "{}",
+            credits[0].body
+        );
+        let credit = "<VendorCreditRet><TxnID>T2</TxnID>\
+            <ItemLineRet><ItemRef><ListID>I</ListID></ItemRef><Amount>75.00</Amount></ItemLineRet>\
+            <ItemLineRet><ItemRef><ListID>R</ListID></ItemRef><Amount>-15.00</Amount></ItemLineRet></VendorCreditRet>";
+        let answer = [Response::ok("VendorCreditQueryRs", credit)];
+        let (_, figures) = continued(state.answer(&answer, &world.facts()));
+        // 15.00 of retainage are released.
+        assert_eq!(
+            (figures[0].total, figures[0].retainage),
+            (Some(Money::from_cents(-6_000)), Money::from_cents(-1_500))
+        );
     }
 
     #[test]

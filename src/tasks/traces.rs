@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     links::{NewLink, ProcoreItem},
     mirror::MirrorRecord,
+    qbxml::identity::RecordKind,
     writebacks::store::{CHANNEL, NewWriteback},
 };
 
@@ -53,13 +54,14 @@ pub async fn store(
     sqlx::query!(
         r#"with linked as (
                insert into links (connection_id, item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence,
-                   linked_at)
-               select $1, item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence, $2
-               from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
-                   as given(item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence)
+                   stands_as, linked_at)
+               select $1, item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence, stands_as, $2
+               from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $24::text[])
+                   as given(item_type, item_id, origin_id, origin_code, quickbooks_id, edit_sequence, stands_as)
                on conflict (connection_id, item_type, item_id) do update set
                    origin_id = excluded.origin_id, origin_code = excluded.origin_code,
                    quickbooks_id = excluded.quickbooks_id, edit_sequence = excluded.edit_sequence,
+                   stands_as = excluded.stands_as,
                    -- What is told again is no newer, and if it was gone it still is.
                    linked_at = case when links.quickbooks_id = excluded.quickbooks_id then links.linked_at
                        else excluded.linked_at end,
@@ -109,6 +111,7 @@ pub async fn store(
         &owed.iter().map(|writeback| writeback.lane.as_str()).collect::<Vec<_>>() as &[&str],
         &calls,
         CHANNEL,
+        &links.iter().map(|link| link.stands_as.map(RecordKind::as_str)).collect::<Vec<_>>() as &[Option<&str>],
     )
     .fetch_one(db)
     .await?;

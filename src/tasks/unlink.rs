@@ -45,7 +45,7 @@ impl Unlink {
         }
     }
 
-    /// A subcontractor invoice, whose bill must be gone.
+    /// A subcontractor invoice, whose bill must be gone; its vendor credit, if its link says so.
     pub fn requisition(id: i64, told_id: Option<String>) -> Self {
         Self {
             items: vec![ProcoreItem::new(ItemType::Requisition, id)],
@@ -68,8 +68,20 @@ impl Unlink {
     /// What Procore calls it.
     fn word(&self) -> &'static str {
         match self.kind {
-            RecordKind::Bill | RecordKind::Invoice => "invoice",
+            RecordKind::Bill | RecordKind::VendorCredit | RecordKind::Invoice => "invoice",
             _ => "commitment",
+        }
+    }
+
+    /// What it may be in QuickBooks: an invoice that is linked in Procore alone is a bill or a vendor credit.
+    fn kinds(&self, facts: &Facts<'_>) -> &'static [RecordKind] {
+        let linked = self.items.iter().any(|item| facts.link_of(*item).is_some());
+        match self.kind {
+            RecordKind::Bill if !linked => &[RecordKind::Bill, RecordKind::VendorCredit],
+            RecordKind::Bill => &[RecordKind::Bill],
+            RecordKind::VendorCredit => &[RecordKind::VendorCredit],
+            RecordKind::Invoice => &[RecordKind::Invoice],
+            _ => &[RecordKind::PurchaseOrder],
         }
     }
 
@@ -108,13 +120,13 @@ impl Unlink {
         )
     }
 
-    fn still_there(&self, standing: &Standing) -> Outcome {
+    fn still_there(&self, kind: RecordKind, standing: &Standing) -> Outcome {
         let mut messages = vec![format!(
             "The {} is still in QuickBooks Desktop. Please delete it before retrying.",
             self.word()
         )];
         let number = standing.ref_number.as_deref().unwrap_or("without a number");
-        messages.push(format!("It is {} {number}.", self.kind.word()));
+        messages.push(format!("It is {} {number}.", kind.word()));
         if !standing.linked.is_empty() {
             let linked: Vec<String> = standing.linked.iter().map(LinkedTransaction::label).collect();
             messages.push(format!(
@@ -148,7 +160,11 @@ impl Machine for Unlink {
             return Step::Ask(
                 self.asking
                     .iter()
-                    .map(|id| standing::query(self.kind, id))
+                    .flat_map(|id| {
+                        self.kinds(facts)
+                            .iter()
+                            .map(move |kind| standing::query(*kind, id))
+                    })
                     .collect(),
             );
         }
@@ -163,9 +179,11 @@ impl Machine for Unlink {
             // It never was in QuickBooks.
             return Step::Finished(self.done(facts));
         }
+        let stands_as = self.items.iter().find_map(|item| facts.link_of(*item)?.stands_as);
         Step::Advance(
             Self {
                 asking,
+                kind: stands_as.unwrap_or(self.kind),
                 ..self.clone()
             },
             Effects::default(),
@@ -174,9 +192,10 @@ impl Machine for Unlink {
 
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         for answer in answers {
-            match standing::read(self.kind, answer) {
-                Some(Ok(standing)) => return Turn::Finished(self.still_there(&standing)),
-                Some(Err(error)) => {
+            let read = |kind: &RecordKind| standing::read(*kind, answer).map(|read| (*kind, read));
+            match self.kinds(facts).iter().find_map(read) {
+                Some((kind, Ok(standing))) => return Turn::Finished(self.still_there(kind, &standing)),
+                Some((_, Err(error))) => {
                     return Turn::Finished(failed(format!(
                         "QuickBooks' answer about the {} could not be read ({error}). Nothing was changed.",
                         self.word()
@@ -215,6 +234,7 @@ mod tests {
             origin_code: None,
             quickbooks_id: id.to_owned(),
             edit_sequence: None,
+            stands_as: None,
         }
     }
 
@@ -356,6 +376,45 @@ mod tests {
             (effects.unlinked, messages),
             (vec![item], vec![UNLINKED.to_owned()])
         );
+    }
+
+    #[test]
+    fn comp_44_an_invoice_that_became_a_vendor_credit_is_asked_for_as_one() {
+        let mut links = [link(ProcoreItem::new(ItemType::Requisition, 9), "5C-1")];
+        links[0].stands_as = Some(RecordKind::VendorCredit);
+        let credit = "<VendorCreditRet><TxnID>5C-1</TxnID><RefNumber>INV-1</RefNumber><LinkedTxn><TxnID>6A-1</TxnID>\
+            <TxnType>Bill</TxnType><RefNumber>9</RefNumber></LinkedTxn></VendorCreditRet>";
+        let Outcome::Failed(failure, _) = run(
+            &Unlink::requisition(9, None),
+            &links,
+            &[Response::ok("VendorCreditQueryRs", credit)],
+        ) else {
+            panic!()
+        };
+        let text = failure.text();
+        assert!(
+            text.contains("It is vendor credit INV-1.") && text.contains("bill 9"),
+            "{text}"
+        );
+    }
+
+    // COMP-44
+    #[test]
+    fn comp_44_an_invoice_that_procore_alone_knows_is_asked_for_as_a_bill_and_as_a_vendor_credit() {
+        let credit = "<VendorCreditRet><TxnID>5C-1</TxnID><RefNumber>INV-1</RefNumber></VendorCreditRet>";
+        let unlink = Unlink::requisition(9, Some("5C-1".to_owned()));
+        let no_bill = Response::failed("BillQueryRs", 500, "not found");
+        let answers = [no_bill.clone(), Response::ok("VendorCreditQueryRs", credit)];
+        let Outcome::Failed(failure, _) = run(&unlink, &[], &answers) else {
+            panic!()
+        };
+        assert!(
+            failure.text().contains("It is vendor credit INV-1."),
+            "{failure:?}"
+        );
+        let gone = Response::failed("VendorCreditQueryRs", 500, "not found");
+        let outcome = run(&unlink, &[], &[no_bill, gone]);
+        assert!(matches!(outcome, Outcome::Done(..)), "{outcome:?}");
     }
 
     #[test]

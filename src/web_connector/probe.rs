@@ -182,11 +182,17 @@ impl Probe {
 }
 
 fn kind(link: &NewestLink) -> Option<RecordKind> {
-    reconcile::record_kind(link.item.item_type)
+    link.stands_as
+        .or_else(|| reconcile::record_kind(link.item.item_type))
 }
 
 fn name(link: &NewestLink) -> String {
-    reconcile::record(link.item.item_type, link.name.as_deref(), &link.quickbooks_id)
+    reconcile::record(
+        link.item.item_type,
+        link.stands_as,
+        link.name.as_deref(),
+        &link.quickbooks_id,
+    )
 }
 
 #[cfg(test)]
@@ -201,6 +207,7 @@ mod tests {
             item: ProcoreItem::new(item_type, id),
             quickbooks_id: format!("Q-{id}"),
             name: Some(name.to_owned()),
+            stands_as: None,
             linked_at: format!("2026-03-0{id}T09:30:00Z").parse().unwrap(),
         }
     }

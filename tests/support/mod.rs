@@ -13,4 +13,5 @@
 pub mod database;
 pub mod site;
 pub mod stage;
+pub mod tie_out;
 pub mod world;

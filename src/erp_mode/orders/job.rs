@@ -42,7 +42,7 @@ pub(super) fn plan(order: JobOrder, known: &Known<'_>, plan: &mut Plan) {
     });
 }
 
-fn code(code: ProjectCostCode) -> JobCode {
+pub(super) fn code(code: ProjectCostCode) -> JobCode {
     JobCode {
         procore_id: code.id,
         full_code: code.full_code,

@@ -373,8 +373,9 @@ fn qbd_02_and_08_what_is_not_switched_on_is_refused_unread_and_each_has_its_own_
                 assert!(said.contains("not enabled"), "{said}");
                 true
             }
+            // There is nothing in a call to read that could be missing.
+            Ok(ErpEvent::SyncSubJobs { .. }) | Err(_) => false,
             Ok(other) => panic!("{other:?}"),
-            Err(_) => false,
         }
     };
     let invoices = Settings {
@@ -385,7 +386,12 @@ fn qbd_02_and_08_what_is_not_switched_on_is_refused_unread_and_each_has_its_own_
         prime_contract_change_orders: true,
         ..Settings::default()
     };
+    let sub_jobs = Settings {
+        sub_jobs: true,
+        ..Settings::default()
+    };
     for (names, on, other) in [
+        (&["create_sub_job", "sync_sub_jobs"][..], &sub_jobs, &changes),
         (
             &["create_payment_application", "unlink_payment_application"][..],
             &invoices,
@@ -407,6 +413,31 @@ fn qbd_02_and_08_what_is_not_switched_on_is_refused_unread_and_each_has_its_own_
             assert!(!refused(name, on), "{name}");
         }
     }
+}
+
+// QBD-10
+#[test]
+fn qbd_10_a_sub_job_waits_for_its_project_and_brings_its_own_codes_alone() {
+    let code = |id: i64, biller: &str, deleted: bool| {
+        json!({"id": id, "name": "Concrete", "full_code": "01-100", "biller_type": biller, "line_item_types": [{"id": 8}],
+            "deleted_at": deleted.then_some("2026-01-01T00:00:00Z"), "standard_cost_code_origin_id": "80-5"})
+    };
+    let order = json!({"request_data": {"request_detail_id": 4,
+        "sub_job": {"id": 1, "code": "E-1", "name": "East wing", "origin_id": null,
+            "project": {"id": 7, "name": "Tower", "origin_id": "80-7"}},
+        "all_cost_codes": [code(33, "SubJob", false), code(34, "Project", false), code(35, "SubJob", true)]}});
+    let plan = plain("create_sub_job", &order);
+    assert_eq!(subjects_of(&plan), ["sub_job:1"]);
+    assert_eq!(plan.tasks[0].needs, ["project:7"]);
+    assert_eq!(plan.tasks[0].detail, Some(DetailRef::Id(4)));
+    let AnyTask::Job(export) = &plan.tasks[0].task else {
+        panic!("{plan:?}")
+    };
+    let codes: Vec<i64> = export.codes.iter().map(|code| code.procore_id).collect();
+    assert_eq!(codes, [33]);
+    assert_eq!(export.number.as_deref(), Some("E-1"));
+    let reset = plain("reset_sub_job", &json!({"request_data": {"sub_job": {"id": 1}}}));
+    assert_eq!(reset.unlinks, [ProcoreItem::new(ItemType::SubJob, 1)]);
 }
 
 #[test]
@@ -469,6 +500,8 @@ fn reference_payloads_are_planned_where_present() {
         "create_standard_cost_codes",
         "create_vendor",
         "create_or_update_job",
+        "create_sub_job",
+        "sync_sub_jobs",
         "create_commitment",
         "create_commitment_change_order",
         "create_budget",

@@ -25,6 +25,8 @@ pub enum Switch {
     PrimeContractChangeOrders,
     /// Prime contracts from QuickBooks.
     PrimeContractImport,
+    /// Sub jobs.
+    SubJobs,
 }
 
 impl Switch {
@@ -34,6 +36,7 @@ impl Switch {
             Self::OwnerInvoices => "owner_invoices",
             Self::PrimeContractChangeOrders => "prime_contract_change_orders",
             Self::PrimeContractImport => "prime_contract_import",
+            Self::SubJobs => "sub_jobs",
         }
     }
 }
@@ -137,16 +140,26 @@ pub const EVENTS: [EventKind; 51] = [
         "sync_single_job",
         "The costs of the project's job are read, compared with QuickBooks' own report, and sent to the budget.",
     ),
-    refused(
+    switched(
         "create_sub_job",
-        "Sub jobs are not exported to QuickBooks. Code the budget line to the project itself.",
+        Switch::SubJobs,
+        "The sub job becomes a job nested under its project's, with its codes.",
+        "Sub jobs are not exported to QuickBooks: this is not enabled. Code the budget line to the project itself.",
     ),
-    nothing("create_sub_job_in_procore", "There are no sub jobs."),
-    nothing("reset_sub_job", "There are no sub jobs."),
-    nothing("sync_sub_job", "There are no sub jobs."),
-    refused(
+    handled("create_sub_job_in_procore", "The link is kept."),
+    handled(
+        "reset_sub_job",
+        "The link of the sub job is forgotten. What was exported for it is recognised when it is exported again.",
+    ),
+    nothing(
+        "sync_sub_job",
+        "What QuickBooks holds of a sub job comes with the reading of jobs.",
+    ),
+    switched(
         "sync_sub_jobs",
-        "Sub jobs are not imported from QuickBooks. Jobs that are nested under a job stay in QuickBooks.",
+        Switch::SubJobs,
+        "Jobs are read, and those nested under a project's job staged as its sub jobs.",
+        "Sub jobs are not imported from QuickBooks: this is not enabled. Jobs that are nested under a job stay in QuickBooks.",
     ),
     handled(
         "delete_cost_code",
@@ -172,7 +185,10 @@ pub const EVENTS: [EventKind; 51] = [
         "create_budget_in_procore",
         "The budget was imported from an estimate. It stays Procore's.",
     ),
-    handled("create_requisitions", "Each invoice becomes a bill."),
+    handled(
+        "create_requisitions",
+        "Each invoice becomes a bill; one below zero a vendor credit, with the setting `negative_invoices_as_vendor_credits`.",
+    ),
     handled("reset_requisition", "The link is forgotten."),
     refused(
         "create_payment",
@@ -366,7 +382,7 @@ mod tests {
     #[test]
     fn a_refusal_reaches_whoever_waits() {
         let payload = json!({"request_data": {"request_detail_id": 3}});
-        let read = ErpEvent::parse("sync_sub_jobs", &payload).unwrap();
+        let read = ErpEvent::parse("sync_commitments", &payload).unwrap();
         let ErpEvent::Refused {
             request_detail_ids,
             reason,
@@ -376,6 +392,6 @@ mod tests {
             panic!("{read:?}")
         };
         assert_eq!(request_detail_ids, [3]);
-        assert!(reason.contains("not imported"));
+        assert!(reason.contains("from Procore to QuickBooks only"));
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn read(order: &Order<'_>) -> Result<JobOrder, ReadError> {
     })
 }
 
-fn read_code(code: &Reader<'_>) -> Result<ProjectCostCode, ReadError> {
+pub(super) fn read_code(code: &Reader<'_>) -> Result<ProjectCostCode, ReadError> {
     let code = code.object()?;
     let full_code = match text_of(&code, "full_code")? {
         Some(full_code) => full_code,

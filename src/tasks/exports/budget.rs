@@ -172,9 +172,14 @@ impl BudgetExport {
         }
         for line in &self.lines {
             if line.has_sub_job {
+                let why = if facts.settings.sub_jobs {
+                    "A budget becomes one estimate of the project's job, which cannot keep a sub job's part apart"
+                } else {
+                    "Sub jobs are not exported to QuickBooks (the setting sub_jobs is off)"
+                };
                 faults.invalid.push(format!(
-                    "{WHAT} cannot be sent to ERP because its line with Procore's id {} belongs to a sub job. Sub jobs are not \
-                     exported to QuickBooks; move the line to the project itself.",
+                    "{WHAT} cannot be sent to ERP because its line with Procore's id {} belongs to a sub job. {why}; move the \
+                     line to the project itself.",
                     line.procore_id
                 ));
             }
@@ -416,6 +421,7 @@ impl BudgetExport {
                 quickbooks_id: line.clone(),
                 edit_sequence: None,
                 tell_procore: false,
+                stands_as: None,
             });
             synced.push(SyncedTransaction {
                 procore_id: transaction.procore_id,
@@ -437,6 +443,7 @@ impl BudgetExport {
             quickbooks_id: standing.txn_id.clone(),
             edit_sequence: standing.edit_sequence.clone(),
             tell_procore: true,
+            stands_as: None,
         }
     }
 
@@ -766,7 +773,12 @@ mod tests {
     fn qbd_41_what_cannot_be_written_is_refused_with_the_reason() {
         let mut sub_job = export();
         sub_job.lines[0].has_sub_job = true;
-        assert!(refusal(&sub_job).contains("belongs to a sub job"));
+        // QBD-10
+        assert!(
+            refusal(&sub_job).contains(
+                "belongs to a sub job. Sub jobs are not exported to QuickBooks (the setting sub_jobs"
+            )
+        );
         let mut unsynced = export();
         unsynced.lines[1].cost_code_origin_id = None;
         assert!(

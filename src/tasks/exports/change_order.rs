@@ -253,7 +253,7 @@ impl ChangeOrderExport {
                     quantity,
                     rate: price,
                     amount,
-                    customer: ListRef::by_id(job.as_ref()?),
+                    customer: ListRef::by_id(coded.sub_job.as_ref().or(job.as_ref())?),
                 })
             })
             .collect();
@@ -297,6 +297,7 @@ impl ChangeOrderExport {
                     quickbooks_id: link.quickbooks_id.clone(),
                     edit_sequence: link.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: link.stands_as,
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -481,6 +482,7 @@ impl ChangeOrderExport {
                     quickbooks_id: lines.join(","),
                     edit_sequence: None,
                     tell_procore: true,
+                    stands_as: None,
                 },
                 // The purchase order has changed.
                 NewLink {
@@ -490,6 +492,7 @@ impl ChangeOrderExport {
                     quickbooks_id: order.txn_id.clone(),
                     edit_sequence: order.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: None,
                 },
             ],
             ..Effects::default()
@@ -508,6 +511,7 @@ impl ChangeOrderExport {
                     quickbooks_id: id.clone(),
                     edit_sequence: None,
                     tell_procore: true,
+                    stands_as: None,
                 });
             }
         }
@@ -562,6 +566,10 @@ impl Machine for ChangeOrderExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            ),
             ..Wants::default()
         }
     }

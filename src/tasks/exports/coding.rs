@@ -1,6 +1,8 @@
 //! What the lines of purchase orders and bills have in common: the item a cost code stands for, and how quantity, price
 //! and amount are sent so that QuickBooks' cents are Procore's.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,18 @@ impl LineCode {
         })
     }
 
+    /// The job's `ListID` as Procore knows it: the project's, or that of the sub job the code belongs to.
+    fn told_job(&self) -> Option<&str> {
+        let (job, _) = self.origin_id.as_deref()?.rsplit_once('|')?;
+        Some(job.trim()).filter(|job| !job.is_empty())
+    }
+
+    /// The job of the sub job that the code belongs to, if it does: its line is for that job (QBD-10).
+    fn sub_job(&self, facts: &Facts<'_>) -> Option<String> {
+        let link = facts.link_to(self.told_job()?)?;
+        (link.item.item_type == ItemType::SubJob).then(|| link.quickbooks_id.clone())
+    }
+
     /// What a person calls it.
     pub(super) fn label(&self) -> String {
         match (self.full_code.trim(), self.procore_id) {
@@ -64,6 +78,15 @@ impl LineCode {
             (code, _) => code.to_owned(),
         }
     }
+}
+
+/// Jobs that codes are of, other than the record's own: their links say whether they are sub jobs.
+pub(super) fn other_jobs<'a>(codes: impl Iterator<Item = &'a LineCode>, own: Option<&str>) -> Vec<String> {
+    let others = codes
+        .filter_map(LineCode::told_job)
+        .filter(|job| own != Some(*job));
+    let others: BTreeSet<&str> = others.collect();
+    others.into_iter().map(str::to_owned).collect()
 }
 
 /// A line of a record that goes to QuickBooks, as far as purchase orders and bills agree.
@@ -96,6 +119,8 @@ pub(super) struct Coded {
     pub(super) desc: Option<String>,
     /// Its sums.
     pub(super) amounts: Amounts,
+    /// The job of its sub job; none: it is for the record's own job.
+    pub(super) sub_job: Option<String>,
 }
 
 impl Line<'_> {
@@ -141,6 +166,7 @@ impl Line<'_> {
             item,
             desc: Some(desc).filter(|desc| !desc.is_empty()),
             amounts,
+            sub_job: self.code.sub_job(facts),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     links::{ItemType, NewLink, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Response,
+        identity::RecordKind,
         purchase_order::{self, PurchaseOrderAdd, PurchaseOrderLineAdd, PurchaseOrderRet},
         text,
     },
@@ -295,7 +296,7 @@ impl CommitmentExport {
             quantity,
             rate: price,
             amount,
-            customer: ListRef::by_id(job?),
+            customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
         })
     }
 
@@ -393,7 +394,7 @@ impl CommitmentExport {
             &Expected {
                 item: self.item(),
                 what: &self.what(),
-                word: "purchase order",
+                kind: RecordKind::PurchaseOrder,
                 ref_number: self.candidate_number(true).as_deref(),
                 total: self.sum(),
                 lines: &lines,
@@ -431,6 +432,7 @@ impl CommitmentExport {
                     quickbooks_id: link.quickbooks_id.clone(),
                     edit_sequence: link.edit_sequence.clone(),
                     tell_procore: true,
+                    stands_as: link.stands_as,
                 })
             })
             .collect::<Option<Vec<_>>>()?;
@@ -470,6 +472,7 @@ impl CommitmentExport {
                         quickbooks_id: txn_id.clone(),
                         edit_sequence: None,
                         tell_procore: false,
+                        stands_as: None,
                     }],
                     ..Effects::default()
                 };
@@ -557,6 +560,10 @@ impl Machine for CommitmentExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            ),
             ..Wants::default()
         }
     }

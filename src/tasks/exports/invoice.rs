@@ -5,7 +5,9 @@
 //!
 //! Decisions: lines without amount and quantity in this period are left out, for a bill of fifty zeros helps nobody. A
 //! bill of 0.00 is sent if it has lines (all work of the period retained): it is a cost of the job and a debt to the
-//! vendor all the same. What is below zero is refused (MAP-33).
+//! vendor all the same. What is below zero is refused (MAP-33), or by a setting becomes a vendor credit (COMP-44): the same
+//! lines with their signs turned. The sign of the total alone says which of the two was sent, so that it is found again
+//! whatever the setting is by then.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -22,15 +24,18 @@ use super::{
 use crate::{
     links::{ItemType, ProcoreItem},
     qbxml::{
-        Access, ListRef, Money, Response,
+        Access, ListRef, Money, Request, Response,
         bill::{self, BillAdd, BillRet, ItemLineAdd},
+        identity::RecordKind,
         purchase_order::{self, PurchaseOrderRet},
         text,
+        vendor_credit::{self, VendorCreditRet},
     },
     tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
 };
 
-const RET: &str = "BillRet";
+const BILL_RET: &str = "BillRet";
+const CREDIT_RET: &str = "VendorCreditRet";
 
 /// A subcontractor invoice on its way to QuickBooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,8 +267,25 @@ impl InvoiceExport {
         self.sent_lines().into_iter().map(|(_, amount)| amount).sum()
     }
 
+    /// What becomes of it in QuickBooks.
+    fn kind(&self) -> RecordKind {
+        if self.total().is_negative() {
+            RecordKind::VendorCredit
+        } else {
+            RecordKind::Bill
+        }
+    }
+
+    /// What the transaction it is linked to is: as its link says; else what would be made of it.
+    fn kind_of(&self, txn_id: &str, facts: &Facts<'_>) -> RecordKind {
+        facts
+            .link_of(self.item())
+            .filter(|link| link.quickbooks_id == txn_id)
+            .map_or_else(|| self.kind(), |link| link.stands_as.unwrap_or(RecordKind::Bill))
+    }
+
     /// MAP-25, MAP-33: the bill comes to what is due, and to something a bill can be.
-    fn check_total(&self) -> Result<(), Failure> {
+    fn check_total(&self, facts: &Facts<'_>) -> Result<(), Failure> {
         let what = self.what();
         let refused = |code, why: String| {
             Err(Failure::new(
@@ -281,12 +303,13 @@ impl InvoiceExport {
             );
         };
         let lowest = total.min(due);
-        if lowest.is_negative() {
+        if lowest.is_negative() && !facts.settings.negative_invoices_as_vendor_credits {
             return refused(
                 FailureCode::InvalidField,
                 format!(
                     "what is due is {lowest}, and a bill in QuickBooks cannot be below zero. Take the deduction into the next \
-                     invoice, or enter a vendor credit in QuickBooks by hand."
+                     invoice, or enter a vendor credit in QuickBooks by hand; the setting \
+                     negative_invoices_as_vendor_credits makes one of such an invoice."
                 ),
             );
         }
@@ -355,12 +378,13 @@ impl InvoiceExport {
             quantity,
             cost: price,
             amount,
-            customer: ListRef::by_id(job?),
+            customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
             billable_status: bill::NOT_BILLABLE.to_owned(),
         })
     }
 
-    /// The bill as it will be written, or everything that keeps it from being written.
+    /// The bill as it will be written, or everything that keeps it from being written. Below zero it is written as the vendor
+    /// credit it turns into.
     pub fn bill(&self, facts: &Facts<'_>) -> Result<BillAdd, Failure> {
         let what = self.what();
         let mut faults = Faults::default();
@@ -404,7 +428,7 @@ impl InvoiceExport {
             ));
         }
         faults.into_result()?;
-        self.check_total()?;
+        self.check_total(facts)?;
         let retainage_item = facts.settings.retainage_item_list_id.clone().unwrap_or_default();
         let job = job.unwrap_or_default();
         lines.extend(self.retainage().into_iter().map(|(desc, amount)| ItemLineAdd {
@@ -435,18 +459,25 @@ impl InvoiceExport {
     }
 
     /// It stands in QuickBooks.
-    fn concluded(&self, written: &Written) -> Outcome {
+    fn concluded(&self, (kind, written): &(RecordKind, Written)) -> Outcome {
+        let credit = *kind == RecordKind::VendorCredit;
+        let signed = |amount: Money| if credit { -amount } else { amount };
+        let lines: Vec<_> = self
+            .sent_lines()
+            .into_iter()
+            .map(|(item, amount)| (item, signed(amount)))
+            .collect();
         written::concluded(
             written,
             &Expected {
                 item: self.item(),
                 what: &self.what(),
-                word: "bill",
+                kind: *kind,
                 ref_number: Some(self.clean_number())
                     .filter(|number| !number.is_empty())
                     .as_deref(),
-                total: self.total(),
-                lines: &self.sent_lines(),
+                total: signed(self.total()),
+                lines: &lines,
             },
         )
     }
@@ -502,10 +533,15 @@ impl InvoiceExport {
     }
 
     fn added(self, answers: &[Response]) -> Turn<Self> {
-        match written::sent::<BillRet>(answers, RET, &self.what()) {
-            Sent::Whole(written) => Turn::Finished(self.concluded(&written)),
+        let kind = self.kind();
+        let sent = match kind {
+            RecordKind::VendorCredit => written::sent::<VendorCreditRet>(answers, CREDIT_RET, &self.what()),
+            _ => written::sent::<BillRet>(answers, BILL_RET, &self.what()),
+        };
+        match sent {
+            Sent::Whole(written) => Turn::Finished(self.concluded(&(kind, written))),
             Sent::There(txn_id) => {
-                let effects = written::first_link(self.item(), &txn_id);
+                let effects = written::first_link(self.item(), kind, &txn_id);
                 Turn::Continue(self.at(Stage::ReadBack { txn_id }), effects)
             }
             Sent::Later(reason) => Turn::Later(self, reason),
@@ -545,7 +581,7 @@ impl InvoiceExport {
     }
 
     fn looked_up(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
-        let found = match written::found::<BillRet>(answers, RET, &self.what()) {
+        let found = match found(answers, &self.what()) {
             Ok(found) => found,
             Err(Trouble::Later(reason)) => return Turn::Later(self, reason),
             Err(Trouble::Failed(failure)) => return failed(failure),
@@ -553,36 +589,61 @@ impl InvoiceExport {
         let again = |stage| Turn::Continue(self.at(stage), Effects::default());
         match &self.stage {
             Stage::FindOut => {
-                match written::ours(
-                    found,
+                let kind = self.kind();
+                let total = self.total();
+                let ours = written::ours(
+                    found
+                        .into_iter()
+                        .filter_map(|(of, written)| (of == kind).then_some(written))
+                        .collect(),
                     &self.external_guid,
                     self.vendor(facts).as_deref(),
-                    self.total(),
-                ) {
-                    Some(written) => Turn::Finished(self.concluded(&written)),
+                    if total.is_negative() { -total } else { total },
+                );
+                match ours {
+                    Some(written) => Turn::Finished(self.concluded(&(kind, written))),
                     None => again(Stage::Add),
                 }
             }
             Stage::ReadBack { txn_id } | Stage::Adopt { txn_id } => {
-                match found.iter().find(|written| written.txn_id == *txn_id) {
+                match found.iter().find(|(_, written)| written.txn_id == *txn_id) {
                     Some(written) => Turn::Finished(self.concluded(written)),
                     None => failed(Failure::new(
                         FailureCode::NotSynced,
                         format!(
-                            "{} is linked to a bill that is no longer in QuickBooks ({txn_id}). Unlink the invoice in the ERP \
+                            "{} is linked to a {} that is no longer in QuickBooks ({txn_id}). Unlink the invoice in the ERP \
                              Integrations tool, then export it again.",
-                            self.what()
+                            self.what(),
+                            self.kind_of(txn_id, facts).word()
                         ),
                     )),
                 }
             }
-            Stage::Recheck { txn_id } => match found.iter().find(|written| written.txn_id == *txn_id) {
+            Stage::Recheck { txn_id } => match found.iter().find(|(_, written)| written.txn_id == *txn_id) {
                 Some(written) => Turn::Finished(self.concluded(written)),
                 // Reset in Procore and deleted in QuickBooks, as the way to correct a mistake is.
                 None => again(Stage::Prepare { anew: true }),
             },
             stage => again(stage.clone()),
         }
+    }
+}
+
+/// The bills and vendor credits in an answer; only of one of the two was asked.
+fn found(answers: &[Response], what: &str) -> Result<Vec<(RecordKind, Written)>, Trouble> {
+    let bills = written::found::<BillRet>(answers, BILL_RET, what)?;
+    let credits = written::found::<VendorCreditRet>(answers, CREDIT_RET, what)?;
+    let bills = bills.into_iter().map(|written| (RecordKind::Bill, written));
+    let credits = credits
+        .into_iter()
+        .map(|written| (RecordKind::VendorCredit, written));
+    Ok(bills.chain(credits).collect())
+}
+
+fn ask_by_id(kind: RecordKind, txn_id: &str) -> Request {
+    match kind {
+        RecordKind::VendorCredit => vendor_credit::by_id(txn_id),
+        _ => bill::by_id(txn_id),
     }
 }
 
@@ -607,7 +668,13 @@ impl Machine for InvoiceExport {
                 .map(str::to_owned)
                 .chain(self.retainage_item.clone())
                 .collect(),
-            linked_ids: self.retainage_item.iter().cloned().collect(),
+            linked_ids: coding::other_jobs(
+                self.lines.iter().map(|line| &line.code),
+                self.job_list_id.as_deref(),
+            )
+            .into_iter()
+            .chain(self.retainage_item.clone())
+            .collect(),
             ..Wants::default()
         }
     }
@@ -636,12 +703,18 @@ impl Machine for InvoiceExport {
                 Step::Advance(self.at(Stage::Prepare { anew: true }), Effects::default())
             }
             Stage::Add => match self.bill(facts) {
-                Ok(bill) => Step::Ask(vec![bill::add(bill)]),
+                Ok(bill) => Step::Ask(vec![match self.kind() {
+                    RecordKind::VendorCredit => vendor_credit::add(bill.into()),
+                    _ => bill::add(bill),
+                }]),
                 Err(failure) => Step::Finished(Outcome::Failed(failure, Effects::default())),
             },
-            Stage::FindOut => Step::Ask(vec![bill::by_ref_number(&self.clean_number())]),
+            Stage::FindOut => Step::Ask(vec![match self.kind() {
+                RecordKind::VendorCredit => vendor_credit::by_ref_number(&self.clean_number()),
+                _ => bill::by_ref_number(&self.clean_number()),
+            }]),
             Stage::ReadBack { txn_id } | Stage::Recheck { txn_id } | Stage::Adopt { txn_id } => {
-                Step::Ask(vec![bill::by_id(txn_id)])
+                Step::Ask(vec![ask_by_id(self.kind_of(txn_id, facts), txn_id)])
             }
         }
     }
@@ -977,6 +1050,89 @@ mod tests {
         );
         let text = refusal(&export(vec![line(1, "0")], "0"), &world()).text();
         assert!(text.contains("bills nothing"), "{text}");
+    }
+
+    fn credit() -> (World, InvoiceExport) {
+        let mut world = world();
+        world.settings.negative_invoices_as_vendor_credits = true;
+        (
+            world,
+            export(vec![line(1, "-500.00"), line(2, "87.80")], "-412.20"),
+        )
+    }
+
+    fn credit_ret() -> String {
+        bill_ret("412.20", &["500.00", "-87.80"])
+            .replace("BillRet", "VendorCreditRet")
+            .replace("AmountDue", "CreditAmount")
+    }
+
+    #[test]
+    fn comp_44_below_zero_becomes_a_vendor_credit_by_the_setting() {
+        let (world, export) = credit();
+        let state = ready(&export, &world);
+        let body = body(&state, &world);
+        assert!(
+            body.starts_with("<VendorCreditAdd><VendorRef>") && !body.contains("DueDate"),
+            "{body}"
+        );
+        for part in [
+            "<Desc>Work 1</Desc><Amount>500.00</Amount>",
+            "<Desc>Work 2</Desc><Amount>-87.80</Amount>",
+        ] {
+            assert!(body.contains(part), "{part}: {body}");
+        }
+        let Turn::Finished(Outcome::Done(effects, _)) =
+            state.answer(&query_answer(&credit_ret()), &world.facts())
+        else {
+            panic!()
+        };
+        assert_eq!(effects.links[0].stands_as, Some(RecordKind::VendorCredit));
+        assert_eq!((effects.links.len(), effects.links[1].stands_as), (3, None));
+        // What is due must be what the lines come to, all the same.
+        let (world, mut differs) = credit();
+        differs.current_payment_due = Some(money("-412.00"));
+        assert!(refusal(&differs, &world).text().contains("difference -0.20"));
+        differs.current_payment_due = Some(money("412.20"));
+        assert_eq!(refusal(&differs, &world).code, FailureCode::AmountMismatch);
+    }
+
+    #[test]
+    fn comp_44_a_vendor_credit_is_looked_for_as_such_whatever_the_setting_is_by_then() {
+        let (mut world, export) = credit();
+        let state = ready(&export, &world);
+        world.settings.negative_invoices_as_vendor_credits = false;
+        let Turn::Continue(doubtful, _) = state.clone().outcome_unknown() else {
+            panic!()
+        };
+        let Step::Ask(asked) = doubtful.step(&world.facts()) else {
+            panic!()
+        };
+        assert_eq!(asked[0].element, "VendorCreditQueryRq");
+        let done = doubtful
+            .clone()
+            .answer(&query_answer(&credit_ret()), &world.facts());
+        assert!(matches!(done, Turn::Finished(Outcome::Done(..))), "{done:?}");
+        let recovered = [Response::ok(
+            "VendorCreditAddRs",
+            "<ErrorRecovery><TxnID>B-1</TxnID></ErrorRecovery>",
+        )];
+        let Turn::Continue(back, effects) = state.answer(&recovered, &world.facts()) else {
+            panic!()
+        };
+        assert_eq!(effects.links[0].stands_as, Some(RecordKind::VendorCredit));
+        let Step::Ask(asked) = back.step(&world.facts()) else {
+            panic!()
+        };
+        assert_eq!(asked[0].element, "VendorCreditQueryRq");
+        // An invoice that is no credit any more is asked for as what it is linked to.
+        let mut linked = world.linking(ItemType::Requisition, 9, "B-1");
+        linked.links[0].stands_as = Some(RecordKind::VendorCredit);
+        let recheck = advanced(&plain(), &linked);
+        let Step::Ask(asked) = recheck.step(&linked.facts()) else {
+            panic!()
+        };
+        assert_eq!(asked[0].element, "VendorCreditQueryRq");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A project → a job under a customer, or a customer of its own; with it, the links of the project's cost codes.
+//! A project → a job under a customer, or a customer of its own; with it, the links of the project's cost codes. A sub job
+//! of a project → a job under the project's job (QBD-10), with the links of the sub job's own cost codes.
 //!
 //! A job that exists is never written again: neither it nor its customer is ours to change (MAP-06). What may not live
 //! here: service items; a code must have one before the project is sent.
@@ -25,15 +26,17 @@ use crate::{
     writebacks::Writeback,
 };
 
-/// A project on its way to QuickBooks.
+/// A project, or a sub job of one, on its way to QuickBooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JobExport {
-    /// The Procore project.
+    /// The Procore project or sub job.
     pub procore_id: i64,
+    /// The project it is a sub job of; none: it is a project itself.
+    pub sub_job_of: Option<ParentProject>,
     /// Its name.
     pub name: String,
-    /// Its number.
+    /// Its number; the code of a sub job.
     pub number: Option<String>,
     /// Street, of one or more lines.
     pub address: Option<String>,
@@ -53,6 +56,18 @@ pub struct JobExport {
     pub external_guid: String,
     /// How far it is.
     pub stage: Stage,
+}
+
+/// The project of a sub job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ParentProject {
+    /// The Procore project.
+    pub procore_id: i64,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its job's `ListID`, as Procore told it.
+    pub job_list_id: Option<String>,
 }
 
 /// A cost code of the project.
@@ -107,11 +122,73 @@ pub enum Why {
 
 impl JobExport {
     fn item(&self) -> ProcoreItem {
-        ProcoreItem::new(ItemType::Project, self.procore_id)
+        let item_type = match self.sub_job_of {
+            None => ItemType::Project,
+            Some(_) => ItemType::SubJob,
+        };
+        ProcoreItem::new(item_type, self.procore_id)
+    }
+
+    fn word(&self) -> &'static str {
+        match self.sub_job_of {
+            None => "project",
+            Some(_) => "sub job",
+        }
+    }
+
+    /// `project "Tower"`.
+    fn named(&self) -> String {
+        format!("{} \"{}\"", self.word(), self.name.trim())
     }
 
     fn what(&self) -> String {
-        format!("The project \"{}\"", self.name.trim())
+        format!("The {}", self.named())
+    }
+
+    /// A sub job stands under its project's job, whatever the settings say of projects.
+    fn placement(&self, facts: &Facts<'_>) -> JobPlacement {
+        match self.sub_job_of {
+            None => facts.settings.job_placement,
+            Some(_) => JobPlacement::UnderCustomer,
+        }
+    }
+
+    /// What it stands under, where it stands under anything: the customer that was chosen, or the project's job.
+    fn parent(&self, facts: &Facts<'_>) -> Option<String> {
+        let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
+        match &self.sub_job_of {
+            None => named(&self.customer_list_id),
+            Some(project) => facts
+                .link_of(ProcoreItem::new(ItemType::Project, project.procore_id))
+                .map(|link| link.quickbooks_id.clone())
+                .or_else(|| named(&project.job_list_id)),
+        }
+    }
+
+    /// Levels above it in QuickBooks.
+    fn sublevel(&self, facts: &Facts<'_>) -> u8 {
+        let of_project = u8::from(facts.settings.job_placement == JobPlacement::UnderCustomer);
+        of_project + u8::from(self.sub_job_of.is_some())
+    }
+
+    /// Why there is nothing it could stand under.
+    fn no_parent(&self) -> String {
+        match &self.sub_job_of {
+            None => format!(
+                "{} cannot be sent to ERP because no QuickBooks Customer is chosen. Choose the customer the job belongs to, \
+                 then export the project again.",
+                self.what()
+            ),
+            Some(project) => format!(
+                "{} cannot be sent to ERP because its project{} is not linked to a job in QuickBooks. Send the project first, \
+                 then export the sub job again.",
+                self.what(),
+                project
+                    .name
+                    .as_deref()
+                    .map_or_else(String::new, |name| format!(" \"{}\"", name.trim()))
+            ),
+        }
     }
 
     fn clean_name(&self) -> String {
@@ -141,33 +218,28 @@ impl JobExport {
         }
         if name.contains(':') {
             faults.push(format!(
-                "{what} cannot be sent to ERP because QuickBooks does not allow a colon (:) in a name. Change the \
-                 project's name in Procore."
+                "{what} cannot be sent to ERP because QuickBooks does not allow a colon (:) in a name. Change the {}'s name \
+                 in Procore.",
+                self.word()
             ));
         }
-        let parent = match settings.job_placement {
+        let parent = match self.placement(facts) {
             JobPlacement::AsCustomer => None,
             JobPlacement::UnderCustomer => {
-                let customer = self.customer_list_id.as_deref().filter(|id| !id.is_empty());
-                if customer.is_none() {
-                    faults.push(format!(
-                        "{what} cannot be sent to ERP because no QuickBooks Customer is chosen. Choose the customer the \
-                         job belongs to, then export the project again."
-                    ));
+                let parent = self.parent(facts);
+                if parent.is_none() {
+                    faults.push(self.no_parent());
                 }
-                customer.map(ListRef::by_id)
+                parent.map(ListRef::by_id)
             }
         };
         let mut field = |label: &str, value: Option<&str>, max: usize| {
-            text::fit_optional(
-                &format!("The {label} of the project \"{}\"", self.name.trim()),
-                value,
-                max,
+            text::fit_optional(&format!("The {label} of the {}", self.named()), value, max).unwrap_or_else(
+                |error| {
+                    faults.push(in_project(&error));
+                    None
+                },
             )
-            .unwrap_or_else(|error| {
-                faults.push(in_project(&error));
-                None
-            })
         };
         let city = field("city", self.city.as_deref(), 31);
         let state = field("state", self.state.as_deref(), 21);
@@ -176,7 +248,7 @@ impl JobExport {
             ProjectNumberField::None => None,
             _ => field("number", self.number.as_deref(), customer::NOTE_MAX),
         };
-        let label = format!("The address of the project \"{}\"", self.name.trim());
+        let label = format!("The address of the {}", self.named());
         let lines = text::address_lines(&label, self.address.as_deref().unwrap_or_default()).unwrap_or_else(
             |error| {
                 faults.push(in_project(&error));
@@ -223,20 +295,20 @@ impl JobExport {
             let item = linked.or_else(|| code.standard_origin_id.clone().filter(|id| !id.is_empty()));
             match item {
                 Some(item) if facts.settings.retainage_item_list_id.as_ref() == Some(&item) => faults.push(format!(
-                    "The cost code {} of the project \"{}\" is linked to the Invoice Retainage Item, which must not be a \
-                     cost code. Choose another retainage item in the settings, or another code.",
+                    "The cost code {} of the {} is linked to the Invoice Retainage Item, which must not be a cost code. \
+                     Choose another retainage item in the settings, or another code.",
                     code.full_code,
-                    self.name.trim()
+                    self.named()
                 )),
                 Some(item) => items.push((code, item)),
                 // Flat items have no divisions; a division without cost types holds no costs.
                 None if facts.settings.item_naming == ItemNaming::Flat && code.line_item_type_ids.is_empty() => {}
                 None => faults.push(format!(
-                    "The project \"{}\" cannot be sent to ERP because its cost code {} is not in QuickBooks. Send the code \
-                     first (it must be in the QuickBooks Desktop Standard Cost Codes list), then export the project \
-                     again.",
-                    self.name.trim(),
-                    code.full_code
+                    "{} cannot be sent to ERP because its cost code {} is not in QuickBooks. Send the code first (it must be \
+                     in the QuickBooks Desktop Standard Cost Codes list), then export the {} again.",
+                    self.what(),
+                    code.full_code,
+                    self.word()
                 )),
             }
         }
@@ -263,6 +335,7 @@ impl JobExport {
                 quickbooks_id: job.to_owned(),
                 edit_sequence,
                 tell_procore: true,
+                stands_as: None,
             }],
             ..Effects::default()
         };
@@ -275,6 +348,7 @@ impl JobExport {
                 quickbooks_id: item,
                 edit_sequence: None,
                 tell_procore: true,
+                stands_as: None,
             });
             assignments.extend(
                 code.line_item_type_ids
@@ -284,7 +358,10 @@ impl JobExport {
         }
         if !assignments.is_empty() {
             effects.writebacks.push(Writeback::CostTypeAssignments {
-                project_id: self.procore_id,
+                project_id: self
+                    .sub_job_of
+                    .as_ref()
+                    .map_or(self.procore_id, |project| project.procore_id),
                 assignments,
             });
         }
@@ -313,14 +390,14 @@ impl JobExport {
                 )
             }
         };
-        let under_customer = facts.settings.job_placement == JobPlacement::UnderCustomer;
+        let under_customer = self.placement(facts) == JobPlacement::UnderCustomer;
         let name = self.clean_name();
         // A job whose customer's name is not known keeps only its own name until the list is read again; it could be
         // mistaken for a customer, so it waits.
         let full_name = full_name.or_else(|| (!under_customer).then(|| name.clone()));
         if let Some(full_name) = full_name {
             let details = CustomerDetails {
-                sublevel: u8::from(under_customer),
+                sublevel: self.sublevel(facts),
                 address: AddressDetails {
                     address: self.address.clone(),
                     city: self.city.clone(),
@@ -335,7 +412,7 @@ impl JobExport {
                 list_id: job.to_owned(),
                 name,
                 full_name,
-                parent_list_id: self.customer_list_id.clone().filter(|_| under_customer),
+                parent_list_id: self.parent(facts).filter(|_| under_customer),
                 is_active: true,
                 edit_sequence,
                 detail: None,
@@ -350,7 +427,7 @@ impl JobExport {
     }
 
     fn look_up(&self, why: Why, facts: &Facts<'_>) -> Self {
-        self.at(match facts.settings.job_placement {
+        self.at(match self.placement(facts) {
             JobPlacement::UnderCustomer => Stage::FindCustomer(why),
             JobPlacement::AsCustomer => Stage::FindHolder {
                 why,
@@ -379,9 +456,16 @@ impl JobExport {
             None => failed(Failure::new(
                 FailureCode::NotSynced,
                 format!(
-                    "{} cannot be sent to ERP because the QuickBooks Customer chosen for it is no longer in QuickBooks. \
-                     Refresh the job list, choose another customer, then export the project again.",
-                    self.what()
+                    "{} cannot be sent to ERP because {}.",
+                    self.what(),
+                    match self.sub_job_of {
+                        None =>
+                            "the QuickBooks Customer chosen for it is no longer in QuickBooks. Refresh the job list, choose \
+                             another customer, then export the project again",
+                        Some(_) =>
+                            "the job of its project is no longer in QuickBooks. Restore the job there, or link the project to \
+                             another one, then export the sub job again",
+                    }
                 ),
             )),
         }
@@ -389,7 +473,7 @@ impl JobExport {
 
     fn holders_found(self, why: Why, full_name: &str, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         let what = self.what();
-        let found = match (facts.settings.job_placement, answers) {
+        let found = match (self.placement(facts), answers) {
             (JobPlacement::AsCustomer, _) => answers::read_holders(answers, &what),
             (JobPlacement::UnderCustomer, [response]) => {
                 answers::found(ListKind::Customer, response, &what, false)
@@ -422,8 +506,9 @@ impl JobExport {
                 code: FailureCode::NameInUse,
                 messages: vec![format!(
                     "{what} was not written: QuickBooks says that the name \"{full_name}\" is used, but not by a record \
-                     that the QuickBooks user of the connection may see. Give the project a new name in Procore \
-                     (\"{}\", say) and send it again.",
+                     that the QuickBooks user of the connection may see. Give the {} a new name in Procore (\"{}\", say) \
+                     and send it again.",
+                    self.word(),
                     answers::other_name_for(&self.clean_name(), "Job", customer::NAME_MAX)
                 )],
                 status_code: Some(3100),
@@ -433,19 +518,24 @@ impl JobExport {
     }
 
     fn taken_by(&self, holder: &Holder) -> Failure {
-        let link = if holder.kind == ListKind::Customer {
-            "Link the project to it instead (add it to Procore from the Jobs tab)"
-        } else {
-            "Customers, vendors, employees and other names cannot share a name. Link the project to an existing \
-             customer instead"
+        let link = match (&self.sub_job_of, holder.kind) {
+            (Some(_), _) => "Link the sub job to it instead (add it to Procore from the Sub Jobs tab)",
+            (None, ListKind::Customer) => {
+                "Link the project to it instead (add it to Procore from the Jobs tab)"
+            }
+            (None, _) => {
+                "Customers, vendors, employees and other names cannot share a name. Link the project to an existing \
+                 customer instead"
+            }
         };
         Failure {
             code: FailureCode::NameInUse,
             messages: vec![format!(
-                "The name \"{}\" is already used in QuickBooks by {}. {link}, or give the project a new name in Procore \
-                 (\"{}\", say) and send it again.",
+                "The name \"{}\" is already used in QuickBooks by {}. {link}, or give the {} a new name in Procore (\"{}\", \
+                 say) and send it again.",
                 self.clean_name(),
                 holder.label(),
+                self.word(),
                 answers::other_name_for(&self.clean_name(), "Job", customer::NAME_MAX)
             )],
             status_code: Some(3100),
@@ -464,6 +554,8 @@ fn failed<S>(failure: Failure) -> Turn<S> {
 impl Machine for JobExport {
     fn wants(&self) -> Wants {
         let mut links = vec![self.item()];
+        let project = self.sub_job_of.as_ref();
+        links.extend(project.map(|project| ProcoreItem::new(ItemType::Project, project.procore_id)));
         links.extend(
             self.codes
                 .iter()
@@ -513,7 +605,7 @@ impl Machine for JobExport {
         match &self.stage {
             Stage::Add => {
                 let ours = |guid: &str| same_guid(guid, &self.external_guid);
-                let taken = facts.settings.job_placement == JobPlacement::AsCustomer
+                let taken = self.placement(facts) == JobPlacement::AsCustomer
                     && facts
                         .holders(&add.name)
                         .any(|holder| !holder.external_guid.as_deref().is_some_and(ours));
@@ -526,10 +618,8 @@ impl Machine for JobExport {
             }
             Stage::AddAfterLookUp => Step::Ask(vec![customer::add(add)]),
             Stage::FindOut => Step::Advance(self.look_up(Why::Unknown, facts), Effects::default()),
-            Stage::FindCustomer(_) => Step::Ask(vec![customer::query(ListQuery::by_ids(
-                self.customer_list_id.clone(),
-            ))]),
-            Stage::FindHolder { full_name, .. } => Step::Ask(match facts.settings.job_placement {
+            Stage::FindCustomer(_) => Step::Ask(vec![customer::query(ListQuery::by_ids(self.parent(facts)))]),
+            Stage::FindHolder { full_name, .. } => Step::Ask(match self.placement(facts) {
                 JobPlacement::AsCustomer => answers::ask_holders(full_name),
                 JobPlacement::UnderCustomer => {
                     vec![customer::query(ListQuery::by_names([full_name.as_str()]))]
@@ -582,6 +672,7 @@ mod tests {
     fn tower() -> JobExport {
         JobExport {
             procore_id: 7,
+            sub_job_of: None,
             name: "Tower".into(),
             number: Some("P-17".into()),
             address: Some("1 High St".into()),
@@ -678,6 +769,75 @@ mod tests {
         assert!(body(&tower(), &world).contains("<AccountNumber>P-17</AccountNumber><ExternalGUID>"));
         world.settings.project_number_field = ProjectNumberField::None;
         assert!(!body(&tower(), &world).contains("P-17"));
+    }
+
+    fn wing() -> JobExport {
+        JobExport {
+            procore_id: 5,
+            sub_job_of: Some(ParentProject {
+                procore_id: 7,
+                name: Some("Tower".into()),
+                job_list_id: None,
+            }),
+            name: "East wing".into(),
+            number: Some("E-1".into()),
+            codes: tower().codes,
+            external_guid: GUID.into(),
+            ..JobExport::default()
+        }
+    }
+
+    // QBD-10
+    #[test]
+    fn qbd_10_a_sub_job_stands_under_its_projects_job_wherever_projects_stand() {
+        for (placement, levels) in [(JobPlacement::UnderCustomer, 2), (JobPlacement::AsCustomer, 1)] {
+            let mut world = world().linking(ItemType::Project, 7, "J1");
+            world.settings.job_placement = placement;
+            assert!(body(&wing(), &world).starts_with(&format!(
+                "<CustomerAdd><Name>East wing</Name><ParentRef><ListID>J1</ListID></ParentRef><JobDesc>E-1</JobDesc>\
+                 <ExternalGUID>{GUID}</ExternalGUID></CustomerAdd>"
+            )));
+            let Turn::Finished(outcome) = wing().answer(&added(), &world.facts()) else {
+                panic!("done")
+            };
+            let effects = done(outcome);
+            assert_eq!(effects.links[0].item, ProcoreItem::new(ItemType::SubJob, 5));
+            assert_eq!(effects.links[1].origin_id, "J9|I1");
+            let mirrored = &effects.mirror[0];
+            assert_eq!(mirrored.parent_list_id.as_deref(), Some("J1"));
+            assert_eq!(records::details::<CustomerDetails>(mirrored).sublevel, levels);
+            let [Writeback::CostTypeAssignments { project_id, .. }] = effects.writebacks.as_slice() else {
+                panic!("{effects:?}")
+            };
+            assert_eq!(*project_id, 7, "Procore keeps them by project");
+            // Its name is looked for below that job.
+            let Turn::Continue(doubtful, _) = wing().outcome_unknown() else {
+                panic!("it looks")
+            };
+            let Step::Advance(looking, _) = doubtful.step(&world.facts()) else {
+                panic!("it looks")
+            };
+            let Step::Ask(asked) = looking.step(&world.facts()) else {
+                panic!("it asks for the job")
+            };
+            assert!(asked[0].body.contains("<ListID>J1</ListID>"), "{}", asked[0].body);
+        }
+    }
+
+    // QBD-10
+    #[test]
+    fn qbd_10_a_sub_job_of_a_project_that_is_not_in_quickbooks_waits_for_it() {
+        let messages = refused(&wing(), &world());
+        assert_eq!(
+            messages,
+            [
+                "The sub job \"East wing\" cannot be sent to ERP because its project \"Tower\" is not linked to a job in \
+              QuickBooks. Send the project first, then export the sub job again."
+            ]
+        );
+        let mut told = wing();
+        told.sub_job_of.as_mut().unwrap().job_list_id = Some("J4".into());
+        assert!(body(&told, &world()).contains("<ParentRef><ListID>J4</ListID></ParentRef>"));
     }
 
     #[test]

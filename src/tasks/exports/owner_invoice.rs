@@ -23,6 +23,7 @@ use crate::{
     links::{ItemType, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Response,
+        identity::RecordKind,
         invoice::{self, InvoiceAdd, InvoiceLineAdd, InvoiceRet},
         text,
     },
@@ -338,7 +339,7 @@ impl OwnerInvoiceExport {
             &Expected {
                 item: self.item(),
                 what: &self.what(),
-                word: "invoice",
+                kind: RecordKind::Invoice,
                 ref_number: Some(self.clean_number())
                     .filter(|number| !number.is_empty())
                     .as_deref(),
@@ -372,7 +373,7 @@ impl OwnerInvoiceExport {
         match written::sent::<InvoiceRet>(answers, RET, &self.what()) {
             Sent::Whole(written) => Turn::Finished(self.concluded(&written)),
             Sent::There(txn_id) => {
-                let effects = written::first_link(self.item(), &txn_id);
+                let effects = written::first_link(self.item(), RecordKind::Invoice, &txn_id);
                 Turn::Continue(self.at(Stage::ReadBack { txn_id }), effects)
             }
             Sent::Later(reason) => Turn::Later(self, reason),

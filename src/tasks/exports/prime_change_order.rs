@@ -444,6 +444,7 @@ impl PrimeChangeOrderExport {
             quickbooks_id: lines.join(","),
             edit_sequence: None,
             tell_procore: true,
+            stands_as: None,
         };
         let of_lines = self.lines.iter().zip(lines).map(|(line, id)| NewLink {
             item: Self::line_item(line),
@@ -452,6 +453,7 @@ impl PrimeChangeOrderExport {
             quickbooks_id: id.clone(),
             edit_sequence: None,
             tell_procore: true,
+            stands_as: None,
         });
         let effects = Effects {
             links: std::iter::once(own).chain(of_lines).collect(),

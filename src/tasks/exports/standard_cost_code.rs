@@ -314,6 +314,7 @@ impl StandardCostCodeExport {
             quickbooks_id: list_id.to_owned(),
             edit_sequence,
             tell_procore: true,
+            stands_as: None,
         }
     }
 

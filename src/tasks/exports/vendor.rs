@@ -179,6 +179,7 @@ impl VendorExport {
             quickbooks_id: list_id.to_owned(),
             edit_sequence,
             tell_procore: true,
+            stands_as: None,
         }
     }
 

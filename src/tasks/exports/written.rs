@@ -1,4 +1,5 @@
-//! What the answer to an Add or query of a purchase order, bill or invoice means, and whether it says what was sent.
+//! What the answer to an Add or query of a purchase order, bill, vendor credit or invoice means, and whether it says what was
+//! sent.
 //!
 //! What may not live here: what a commitment or an invoice is; the exports share only how transactions answer.
 
@@ -8,10 +9,10 @@ use super::answers::{self, Added, Trouble};
 use crate::{
     links::{NewLink, ProcoreItem},
     qbxml::{
-        ListRef, Money, Response, RetryClass, bill::BillRet, invoice::InvoiceRet,
-        purchase_order::PurchaseOrderRet, same_guid,
+        ListRef, Money, Response, RetryClass, bill::BillRet, identity::RecordKind, invoice::InvoiceRet,
+        purchase_order::PurchaseOrderRet, same_guid, vendor_credit::VendorCreditRet,
     },
-    tasks::{Effects, Facts, Failure, FailureCode, Outcome},
+    tasks::{Effects, Facts, Failure, FailureCode, Outcome, reconcile::record_kind},
 };
 
 /// A transaction as it stands in QuickBooks.
@@ -45,6 +46,24 @@ impl From<PurchaseOrderRet> for Written {
             party_list_id: list_id(ret.vendor),
             ref_number: ret.ref_number,
             total: ret.total_amount,
+            external_guid: ret.external_guid,
+            lines: ret
+                .lines
+                .into_iter()
+                .map(|line| (line.txn_line_id, line.amount))
+                .collect(),
+        }
+    }
+}
+
+impl From<VendorCreditRet> for Written {
+    fn from(ret: VendorCreditRet) -> Self {
+        Self {
+            txn_id: ret.txn_id,
+            edit_sequence: ret.edit_sequence,
+            party_list_id: list_id(ret.vendor),
+            ref_number: ret.ref_number,
+            total: ret.credit_amount,
             external_guid: ret.external_guid,
             lines: ret
                 .lines
@@ -103,6 +122,7 @@ pub(super) fn told_again(items: impl Iterator<Item = ProcoreItem>, facts: &Facts
                 quickbooks_id: link.quickbooks_id.clone(),
                 edit_sequence: link.edit_sequence.clone(),
                 tell_procore: true,
+                stands_as: link.stands_as,
             })
         })
         .collect::<Option<Vec<_>>>()?;
@@ -115,7 +135,7 @@ pub(super) fn told_again(items: impl Iterator<Item = ProcoreItem>, facts: &Facts
 
 /// The link of a record that stands there, before its lines could be read: whatever becomes of the reading, it is never
 /// added again.
-pub(super) fn first_link(item: ProcoreItem, txn_id: &str) -> Effects {
+pub(super) fn first_link(item: ProcoreItem, kind: RecordKind, txn_id: &str) -> Effects {
     Effects {
         links: vec![NewLink {
             item,
@@ -124,6 +144,7 @@ pub(super) fn first_link(item: ProcoreItem, txn_id: &str) -> Effects {
             quickbooks_id: txn_id.to_owned(),
             edit_sequence: None,
             tell_procore: false,
+            stands_as: stands_as(item, kind),
         }],
         ..Effects::default()
     }
@@ -239,14 +260,19 @@ pub(super) struct Expected<'a> {
     pub(super) item: ProcoreItem,
     /// What a person calls it: `The commitment SC-001`.
     pub(super) what: &'a str,
-    /// What it is in QuickBooks: `purchase order`.
-    pub(super) word: &'a str,
+    /// What it is in QuickBooks.
+    pub(super) kind: RecordKind,
     /// The number it was sent with.
     pub(super) ref_number: Option<&'a str>,
     /// The sum of its lines.
     pub(super) total: Money,
     /// Its lines in order: the Procore line, if it is one, and the amount.
     pub(super) lines: &'a [(Option<ProcoreItem>, Money)],
+}
+
+/// What a link must say of its record: nothing, if the type of the Procore record says it.
+pub(super) fn stands_as(item: ProcoreItem, kind: RecordKind) -> Option<RecordKind> {
+    (record_kind(item.item_type) != Some(kind)).then_some(kind)
 }
 
 /// The end of an export whose record stands in QuickBooks: its links, and a failure where it does not say what was sent.
@@ -265,12 +291,13 @@ pub(super) fn concluded(written: &Written, expected: &Expected<'_>) -> Outcome {
             quickbooks_id: written.txn_id.clone(),
             edit_sequence: written.edit_sequence.clone(),
             tell_procore: true,
+            stands_as: stands_as(expected.item, expected.kind),
         }],
         ..Effects::default()
     };
     let there = format!(
         "{what} is in QuickBooks as {} {}",
-        expected.word,
+        expected.kind.word(),
         number.as_deref().unwrap_or("without a number")
     );
     let mut faults = Vec::new();
@@ -289,6 +316,7 @@ pub(super) fn concluded(written: &Written, expected: &Expected<'_>) -> Outcome {
                 quickbooks_id: line_id.clone(),
                 edit_sequence: None,
                 tell_procore: true,
+                stands_as: None,
             }));
         }
     } else {
@@ -311,7 +339,7 @@ pub(super) fn concluded(written: &Written, expected: &Expected<'_>) -> Outcome {
     faults.push(format!(
         "That is not what was sent. Correct the {0} in QuickBooks; or delete it there, unlink it in the ERP Integrations tool, and \
          export again.",
-        expected.word
+        expected.kind.word()
     ));
     Outcome::Failed(Failure::all(FailureCode::AmountMismatch, faults), effects)
 }

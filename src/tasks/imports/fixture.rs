@@ -64,6 +64,7 @@ impl World {
             origin_code: None,
             quickbooks_id: quickbooks_id.to_owned(),
             edit_sequence: Some("7".to_owned()),
+            stands_as: None,
         });
         self
     }

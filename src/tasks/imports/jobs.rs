@@ -1,6 +1,9 @@
-//! Jobs of QuickBooks → projects: those that are not linked are offered for import.
+//! Jobs of QuickBooks → projects: those that are not linked are offered for import. By a setting, jobs that are nested under
+//! the job of a project are offered as its sub jobs (QBD-21).
 //!
 //! What may not live here: paging (`lists`).
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +12,7 @@ use super::{
     records::{self, CustomerDetails},
 };
 use crate::{
-    connections::settings::JobPlacement,
+    connections::settings::{JobPlacement, ProjectNumberField},
     links::ItemType,
     mirror::{ListKind, MirrorRecord},
     qbxml::{Access, Response},
@@ -43,27 +46,43 @@ impl JobsImport {
     }
 
     fn told(&self, facts: &Facts<'_>) -> Effects {
-        // Plain customers are no projects, unless the settings make every project a customer (MAP-42). Jobs below
-        // jobs are sub jobs, which are not offered (QBD-21).
+        // Plain customers are no projects, unless the settings make every project a customer (MAP-42).
         let level = match facts.settings.job_placement {
             JobPlacement::UnderCustomer => 1,
             JobPlacement::AsCustomer => 0,
         };
-        let linked = |record: &MirrorRecord| {
+        let linked = |list_id: &str, of: &[ItemType]| {
             facts
                 .links
                 .iter()
-                .any(|link| link.item.item_type == ItemType::Project && link.quickbooks_id == record.list_id)
+                .any(|link| of.contains(&link.item.item_type) && link.quickbooks_id == list_id)
+        };
+        let offered = |record: &&MirrorRecord| {
+            record.is_active && !linked(&record.list_id, &[ItemType::Project, ItemType::SubJob])
         };
         let jobs: Vec<_> = self
             .page
             .iter()
-            .filter(|record| record.is_active)
+            .filter(offered)
             .filter(|record| records::details::<CustomerDetails>(record).sublevel == level)
-            .filter(|record| !linked(record))
             .map(records::job_data)
             .collect();
+        let sub_jobs: Vec<_> = self
+            .page
+            .iter()
+            .filter(|_| facts.settings.sub_jobs)
+            .filter(offered)
+            .filter_map(|record| {
+                let parent = record.parent_list_id.as_deref()?;
+                let code_in_desc = facts.settings.project_number_field == ProjectNumberField::JobDescription;
+                linked(parent, &[ItemType::Project])
+                    .then(|| records::sub_job_data(record, parent, code_in_desc))
+            })
+            .collect();
         let mut effects = Effects::default();
+        if !sub_jobs.is_empty() {
+            effects.writebacks.push(Writeback::StageSubJobs { sub_jobs });
+        }
         if !jobs.is_empty() {
             effects.writebacks.push(Writeback::StageJobs { jobs });
         }
@@ -80,7 +99,14 @@ impl Default for JobsImport {
 impl Machine for JobsImport {
     fn wants(&self) -> Wants {
         Wants {
-            linked_ids: self.page.iter().map(|job| job.list_id.clone()).collect(),
+            linked_ids: self
+                .page
+                .iter()
+                .flat_map(|job| std::iter::once(&job.list_id).chain(&job.parent_list_id))
+                .cloned()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
             ..Wants::default()
         }
     }
@@ -126,7 +152,7 @@ mod tests {
     use super::*;
     use crate::{
         tasks::imports::fixture::{World, query_answer},
-        writebacks::JobData,
+        writebacks::{JobData, SubJobData},
     };
 
     const CUSTOMERS: &str = "<CustomerRet><ListID>C</ListID><Name>Acme</Name><FullName>Acme</FullName><Sublevel>0</Sublevel></CustomerRet>\
@@ -142,6 +168,7 @@ mod tests {
         let Turn::Continue(state, mut all) = state.answer(&query_answer(CUSTOMERS), &world.facts()) else {
             panic!("it goes on")
         };
+        // The customer is asked about too: jobs under a project's are its sub jobs.
         assert_eq!(state.wants().linked_ids, ["C", "J1", "J2", "J3", "J4"]);
         let Step::Advance(state, effects) = state.step(&world.facts()) else {
             panic!("it tells the page")
@@ -170,6 +197,47 @@ mod tests {
             })
             .collect();
         (jobs, all)
+    }
+
+    // QBD-21
+    #[test]
+    fn qbd_21_jobs_under_a_linked_job_are_its_sub_jobs_by_the_setting() {
+        let sub_jobs = |world: &World| -> Vec<SubJobData> {
+            let state = JobsImport::new();
+            let Turn::Continue(state, _) = state.answer(&query_answer(CUSTOMERS), &world.facts()) else {
+                panic!("it goes on")
+            };
+            let Step::Advance(_, effects) = state.step(&world.facts()) else {
+                panic!("it tells the page")
+            };
+            effects
+                .writebacks
+                .into_iter()
+                .flat_map(|writeback| match writeback {
+                    Writeback::StageSubJobs { sub_jobs } => sub_jobs,
+                    _ => Vec::new(),
+                })
+                .collect()
+        };
+        let mut world = World::default().linking(ItemType::Project, 7, "J1");
+        assert_eq!(sub_jobs(&world), [], "the setting is off");
+        world.settings.sub_jobs = true;
+        assert_eq!(
+            sub_jobs(&world),
+            [SubJobData {
+                origin_id: "J3".into(),
+                name: "Sub".into(),
+                full_name: "Acme:Tower:Sub".into(),
+                code: "Sub".into(),
+                project_origin_id: "J1".into(),
+                ..SubJobData::default()
+            }]
+        );
+        let linked = world.linking(ItemType::SubJob, 8, "J3");
+        assert_eq!(sub_jobs(&linked), [], "it is one already");
+        let mut unlinked = World::default();
+        unlinked.settings.sub_jobs = true;
+        assert_eq!(sub_jobs(&unlinked), [], "its job is no project's");
     }
 
     #[test]

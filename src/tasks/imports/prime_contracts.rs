@@ -238,6 +238,7 @@ mod tests {
                 origin_code: None,
                 quickbooks_id: format!("J{id}"),
                 edit_sequence: None,
+                stands_as: None,
             },
             name: None,
             read_as: None,

@@ -20,7 +20,7 @@ use crate::{
         vendor::VendorRet,
         vendor_type::VendorTypeRet,
     },
-    writebacks::{JobData, VendorData},
+    writebacks::{JobData, SubJobData, VendorData},
 };
 
 /// What is kept of an address.
@@ -202,6 +202,21 @@ pub fn job_data(record: &MirrorRecord) -> JobData {
         zip: details.address.zip,
         description: details.description,
         is_active: record.is_active,
+    }
+}
+
+/// A customer or job as a sub job of the project that `parent` is linked to. Its code stands where the export puts it, if that
+/// is the job's description; a job without one is known by its name.
+pub fn sub_job_data(record: &MirrorRecord, parent: &str, code_in_desc: bool) -> SubJobData {
+    let details: CustomerDetails = details(record);
+    let described = details.description.filter(|_| code_in_desc);
+    SubJobData {
+        origin_id: record.list_id.clone(),
+        edit_sequence: record.edit_sequence.clone(),
+        name: record.name.clone(),
+        full_name: record.full_name.clone(),
+        code: some(described).unwrap_or_else(|| record.name.clone()),
+        project_origin_id: parent.to_owned(),
     }
 }
 

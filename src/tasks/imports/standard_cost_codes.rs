@@ -391,6 +391,7 @@ mod tests {
                 origin_code: None,
                 quickbooks_id: job.to_owned(),
                 edit_sequence: None,
+                stands_as: None,
             },
             name: None,
             read_as: None,

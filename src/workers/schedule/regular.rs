@@ -1,5 +1,5 @@
 //! What is read from QuickBooks regularly, without anybody asking: vendors and jobs every hour, job costs every two hours
-//! (behaviour.md §2, "Sync schedule").
+//! (behaviour.md §2, "Sync schedule"), and once a day whether all of it may be read (LOVE-11).
 //!
 //! Of a connection whose Web Connector does not come, one task of each waits, however long that takes.
 
@@ -10,7 +10,10 @@ use uuid::Uuid;
 use crate::{
     erp_mode::{self, subjects},
     mirror,
-    tasks::queue::{self, NewTask},
+    tasks::{
+        queue::{self, NewTask},
+        rights::RightsCheck,
+    },
 };
 
 /// Most that is enqueued at one look; the next one is seconds away.
@@ -24,10 +27,11 @@ enum Reading {
     Vendors,
     Jobs,
     JobCosts,
+    Rights,
 }
 
 impl Reading {
-    const ALL: [Self; 3] = [Self::Vendors, Self::Jobs, Self::JobCosts];
+    const ALL: [Self; 4] = [Self::Vendors, Self::Jobs, Self::JobCosts, Self::Rights];
 
     /// The name in the database, and the subject of its tasks.
     const fn subject(self) -> &'static str {
@@ -35,6 +39,7 @@ impl Reading {
             Self::Vendors => subjects::VENDORS,
             Self::Jobs => subjects::JOBS,
             Self::JobCosts => subjects::JOB_COSTS,
+            Self::Rights => subjects::RIGHTS,
         }
     }
 
@@ -42,12 +47,14 @@ impl Reading {
         match self {
             Self::Vendors | Self::Jobs => TimeDelta::hours(1),
             Self::JobCosts => TimeDelta::hours(2),
+            Self::Rights => TimeDelta::days(1),
         }
     }
 }
 
-/// Enqueues what is due, for all connections whose lists have been read. The first look at a connection only notes the
-/// time: its lists have just been read, and nothing has cost anything yet.
+/// Enqueues what is due, for all connections whose lists have been read; where they cannot be read, the rights may be why.
+/// The first look at a connection only notes the time: its lists have just been read, nothing has cost anything yet, and its
+/// rights are looked at when it is added.
 pub(super) async fn enqueue_due(db: &PgPool, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let names = Reading::ALL.map(Reading::subject);
     // A clock set back must not stop the schedule for good.
@@ -61,7 +68,7 @@ pub(super) async fn enqueue_due(db: &PgPool, now: DateTime<Utc>) -> Result<(), s
            cross join unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as reading(what, after, before)
            left join lateral (select run_at from schedule_runs r
                where r.connection_id = c.id and r.what = reading.what offset 0) run on true
-           where c.mirror_ready and (run.run_at is null or run.run_at <= reading.after or run.run_at > reading.before)
+           where (c.mirror_ready or reading.what = 'rights') and (run.run_at is null or run.run_at <= reading.after or run.run_at > reading.before)
            limit $4"#,
         names.as_slice() as &[&str],
         &after,
@@ -112,6 +119,7 @@ async fn enqueue(
     }
     let task: NewTask = match reading {
         Reading::JobCosts => erp_mode::scheduled_job_costs(),
+        Reading::Rights => RightsCheck::new().into_new_task(),
         Reading::Vendors | Reading::Jobs => {
             let seen =
                 mirror::store::watermarks(&mut transaction, connection_id, now - CHANGES_KNOWN_FOR).await?;

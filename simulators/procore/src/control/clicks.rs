@@ -4,13 +4,15 @@ use axum::{Json, extract::Path};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::companies::read;
+use super::{companies::read, sub_jobs};
 use crate::{
     call::{Call, int_of},
     errors::ApiError,
     rest::{projects, sync::Target, vendors},
     store::{
-        World, into_map,
+        World,
+        company::Staged,
+        into_map,
         record::{Kind, Origin},
     },
 };
@@ -80,6 +82,13 @@ pub(crate) async fn refresh(Path(company): Path<i64>, call: Call) -> Result<Json
             company,
             "sync_prime_contracts",
             Map::new(),
+            None,
+        ))),
+        "sub_jobs" => Ok(asked(ask(
+            &mut world,
+            company,
+            "sync_sub_jobs",
+            into_map(json!({"company_id": company})),
             None,
         ))),
         "contract_payments" => Ok(asked(ask(
@@ -244,7 +253,7 @@ pub(crate) async fn unlink_change_order(
     )))
 }
 
-/// "Add to Procore" on a staged vendor or project: the record is made with the staged origin.
+/// "Add to Procore" on a staged vendor, project or sub job: the record is made with the staged origin.
 pub(crate) async fn add_staged(
     Path((company, origin_id)): Path<(i64, String)>,
     call: Call,
@@ -255,7 +264,8 @@ pub(crate) async fn add_staged(
         .staged
         .values()
         .find(|staged| {
-            staged.origin_id == origin_id && matches!(staged.item_type.as_str(), "vendor" | "project")
+            staged.origin_id == origin_id
+                && matches!(staged.item_type.as_str(), "vendor" | "project" | "sub_job")
         })
         .cloned()
         .ok_or_else(ApiError::not_found)?;
@@ -272,6 +282,9 @@ pub(crate) async fn add_staged(
         code: text(&staged.origin_code),
         data: text(&staged.origin_data),
     };
+    if staged.item_type == "sub_job" {
+        return add_sub_job(&mut world, company, &staged, origin);
+    }
     let (kind, name) = if staged.item_type == "vendor" {
         (Kind::Vendor, "create_vendor_in_procore")
     } else {
@@ -303,6 +316,32 @@ pub(crate) async fn add_staged(
         }, "company_id": company})
     };
     let request = announce(&mut world, company, name, &data);
+    Ok(Json(json!({"id": id, "erp_request_ids": [request]})))
+}
+
+/// A staged sub job is shown under its project, once that is synced.
+fn add_sub_job(
+    world: &mut World,
+    company: i64,
+    staged: &Staged,
+    origin: Origin,
+) -> Result<Json<Value>, ApiError> {
+    let project = staged
+        .data
+        .get("project_origin_id")
+        .and_then(Value::as_str)
+        .and_then(|origin| world.by_origin(company, Kind::Project, origin))
+        .ok_or_else(|| ApiError::invalid("project_origin_id", "Entity with this ID not found"))?;
+    let fields = sub_jobs::clean(world, company, project, &staged.data)?;
+    let id = world.insert(company, Kind::SubJob, Some(project), None, fields, None);
+    world.set_origin(company, Kind::SubJob, id, origin)?;
+    set_staged(world, company, staged.id, "imported")?;
+    let record = world
+        .record(company, Kind::SubJob, id)
+        .cloned()
+        .ok_or_else(ApiError::not_found)?;
+    let data = json!({"sub_job": sub_jobs::body(world, company, &record), "company_id": company});
+    let request = announce(world, company, "create_sub_job_in_procore", &data);
     Ok(Json(json!({"id": id, "erp_request_ids": [request]})))
 }
 

@@ -40,6 +40,7 @@ fn kinds(what: &str) -> Option<&'static [Kind]> {
         "standard_cost_codes" | "standard_cost_code" => &[Kind::StandardCostCode],
         "vendor" | "vendors" => &[Kind::Vendor],
         "project" | "projects" => &[Kind::Project],
+        "sub_job" | "sub_jobs" => &[Kind::SubJob],
         "commitment" | "commitments" => &[Kind::WorkOrderContract, Kind::PurchaseOrderContract],
         "budget" | "budgets" => &[Kind::Budget],
         "change_order" | "change_orders" => &[Kind::ChangeOrder],
@@ -99,6 +100,7 @@ fn ready(world: &World, company: i64, record: &Record) -> Result<(), ApiError> {
                 refuse("has no cost codes")
             }
         }
+        Kind::SubJob if !synced(Kind::Project, record.project_id) => refuse("has no synced project"),
         Kind::WorkOrderContract | Kind::PurchaseOrderContract => {
             let mut lines = world.parts(company, Kind::LineItem, record.id).peekable();
             if record.text("status") != "Approved" {
@@ -219,6 +221,7 @@ fn order(world: &mut World, company: i64, records: &[Record], extras: &Extras) -
                     "create_or_update_job",
                     events::job(world, company, record, extras, detail),
                 ),
+                Kind::SubJob => ("create_sub_job", events::sub_job(world, company, record, detail)),
                 Kind::Budget => {
                     world.update(company, Kind::Budget, record.id, None, |record| {
                         record.fields.extend(into_map(json!({"frozen": true})));

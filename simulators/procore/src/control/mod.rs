@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod prime;
 pub(crate) mod records;
 pub(crate) mod state;
+pub(crate) mod sub_jobs;
 pub(crate) mod switches;
 pub(crate) mod wait;
 
@@ -34,6 +35,8 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
         )
         .route(&format!("{company}/vendors"), post(records::vendors))
         .route(&format!("{company}/projects"), post(records::projects))
+        .route(&format!("{company}/sub-jobs"), post(sub_jobs::create))
+        .route(&format!("{company}/sub-jobs/{{id}}/reset"), post(sub_jobs::reset))
         .route(&format!("{company}/commitments"), post(records::commitments))
         .route(&format!("{company}/budgets"), post(records::budgets))
         .route(

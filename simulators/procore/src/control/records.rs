@@ -111,7 +111,11 @@ pub(crate) async fn projects(Path(company): Path<i64>, call: Call) -> Result<Jso
         let id = world.insert(company, Kind::Project, None, None, fields, None);
         let mut of_project = Vec::new();
         for standard in standard {
-            of_project.push(copy_cost_code(&mut world, company, id, standard)?);
+            let biller = Biller {
+                project: id,
+                sub_job: None,
+            };
+            of_project.push(copy_cost_code(&mut world, company, biller, standard)?);
         }
         made.push(id);
         codes.push(of_project);
@@ -119,10 +123,24 @@ pub(crate) async fn projects(Path(company): Path<i64>, call: Call) -> Result<Jso
     Ok(Json(json!({"ids": made, "cost_code_ids": codes})))
 }
 
-/// The project's copy of a standard cost code, made if there is none yet.
-fn copy_cost_code(world: &mut World, company: i64, project: i64, standard: i64) -> Result<i64, ApiError> {
+/// Whose a cost code is: a project's, or a sub job's of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Biller {
+    pub(super) project: i64,
+    pub(super) sub_job: Option<i64>,
+}
+
+/// The biller's copy of a standard cost code, made if there is none yet.
+pub(super) fn copy_cost_code(
+    world: &mut World,
+    company: i64,
+    biller: Biller,
+    standard: i64,
+) -> Result<i64, ApiError> {
     let existing = world.records(company, Kind::CostCode).find(|code| {
-        code.project_id == Some(project) && code.number("standard_cost_code_id") == Some(standard)
+        code.project_id == Some(biller.project)
+            && code.number("sub_job_id") == biller.sub_job
+            && code.number("standard_cost_code_id") == Some(standard)
     });
     if let Some(existing) = existing {
         return Ok(existing.id);
@@ -132,21 +150,24 @@ fn copy_cost_code(world: &mut World, company: i64, project: i64, standard: i64) 
         .ok_or_else(|| ApiError::invalid("cost_codes", "names an unknown standard cost code"))?
         .number("parent_id");
     let parent = parent
-        .map(|parent| copy_cost_code(world, company, project, parent))
+        .map(|parent| copy_cost_code(world, company, biller, parent))
         .transpose()?;
     let target = Target {
         company,
-        project: Some(project),
+        project: Some(biller.project),
         kind: Kind::CostCode,
         app: None,
     };
-    let given = into_map(json!({"standard_cost_code_id": standard, "parent_id": parent}));
+    let mut given = into_map(json!({"standard_cost_code_id": standard, "parent_id": parent}));
+    if let Some(sub_job) = biller.sub_job {
+        given.insert("sub_job_id".into(), json!(sub_job));
+    }
     let mut fields = cost_codes::clean(world, &target, &given, None)?;
     fields.insert(
         "line_item_type_ids".into(),
         json!(world.usual_cost_type(company).into_iter().collect::<Vec<_>>()),
     );
-    Ok(world.insert(company, Kind::CostCode, Some(project), None, fields, None))
+    Ok(world.insert(company, Kind::CostCode, Some(biller.project), None, fields, None))
 }
 
 #[derive(Debug, Deserialize)]

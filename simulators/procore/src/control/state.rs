@@ -121,6 +121,7 @@ pub(crate) async fn company(Path(id): Path<i64>, call: Call) -> Result<Json<Valu
         "standard_cost_code_list_id": company.cost_code_list_id,
         "vendors": dumps(&world, id, Kind::Vendor),
         "projects": dumps(&world, id, Kind::Project),
+        "sub_jobs": dumps(&world, id, Kind::SubJob),
         "standard_cost_codes": dumps(&world, id, Kind::StandardCostCode),
         "cost_codes": dumps(&world, id, Kind::CostCode),
         "line_item_types": dumps(&world, id, Kind::LineItemType),

@@ -61,6 +61,9 @@ pub(crate) fn event(
     let job = origin(Kind::Project, budget.project_id);
     let (mut lines, mut transactions) = (Vec::new(), Vec::new());
     for line in world.parts(company, Kind::JobCost, budget.id) {
+        let sub_job = line
+            .number("cost_code_id")
+            .and_then(|id| world.record(company, Kind::CostCode, id)?.number("sub_job_id"));
         lines.push(json!({
             "id": line.id,
             "cost_code_origin_id": origin(Kind::CostCode, line.number("cost_code_id")),
@@ -68,7 +71,7 @@ pub(crate) fn event(
             "budget_line_item_id": line.id,
             "new_amount": money::plain(amount(world, company, line.id)),
             "job_origin_id": job,
-            "sub_job_origin_id": null,
+            "sub_job_origin_id": origin(Kind::SubJob, sub_job),
         }));
         for transaction in world.parts(company, Kind::ErpTransaction, line.id) {
             if transaction.get("synced") == true {

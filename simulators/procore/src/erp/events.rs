@@ -84,17 +84,11 @@ pub(crate) fn vendor(company: i64, record: &Record, extras: &Extras, detail: i64
     object(json!({"request_data": {"vendor": vendor, "request_detail_id": detail, "company_id": company}}))
 }
 
-/// `create_or_update_job`. The request detail stands beside `request_data`, not in it.
-pub(crate) fn job(
-    world: &World,
-    company: i64,
-    record: &Record,
-    extras: &Extras,
-    detail: i64,
-) -> Map<String, Value> {
-    let codes: Vec<Value> = world
+/// Cost codes of a project or sub job, as the orders to export these carry them.
+fn codes(world: &World, company: i64, which: impl Fn(&Record) -> bool) -> Vec<Value> {
+    world
         .records(company, Kind::CostCode)
-        .filter(|code| code.project_id == Some(record.id))
+        .filter(|code| which(code))
         .map(|code| {
             let standard = code
                 .number("standard_cost_code_id")
@@ -109,7 +103,28 @@ pub(crate) fn job(
                 json!(standard.and_then(|standard| standard.origin.id.clone()));
             body
         })
-        .collect();
+        .collect()
+}
+
+/// `create_sub_job`.
+pub(crate) fn sub_job(world: &World, company: i64, record: &Record, detail: i64) -> Map<String, Value> {
+    object(json!({"request_data": {
+        "sub_job": crate::control::sub_jobs::body(world, company, record),
+        "all_cost_codes": codes(world, company, |code| code.number("sub_job_id") == Some(record.id)),
+        "request_detail_id": detail,
+        "company_id": company,
+    }}))
+}
+
+/// `create_or_update_job`. The request detail stands beside `request_data`, not in it.
+pub(crate) fn job(
+    world: &World,
+    company: i64,
+    record: &Record,
+    extras: &Extras,
+    detail: i64,
+) -> Map<String, Value> {
+    let codes = codes(world, company, |code| code.project_id == Some(record.id));
     let job = json!({
         "id": record.id,
         "name": record.get("name"),

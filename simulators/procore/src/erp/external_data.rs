@@ -15,14 +15,13 @@ use crate::{
 };
 
 /// Item types Procore knows, beyond those this stand-in keeps records of.
-const OTHER_ITEM_TYPES: [&str; 10] = [
+const OTHER_ITEM_TYPES: [&str; 9] = [
     "department",
     "item",
     "insurance",
     "markup",
     "requisition_change_order_item",
     "requisition_contract_detail_item",
-    "sub_job",
     "tax_code",
     "company_level_direct_cost",
     "budget_change",

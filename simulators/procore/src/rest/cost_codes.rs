@@ -64,8 +64,10 @@ pub(crate) fn clean(
         .unwrap_or_default();
     let code = code.as_str().unwrap_or_default();
     let full_code = format!("{prefix}{code}");
+    let sub_job = int_of(&get("sub_job_id"));
     let taken = world.records(target.company, Kind::CostCode).any(|other| {
         other.project_id == target.project
+            && other.number("sub_job_id") == sub_job
             && other.text("full_code") == full_code
             && Some(other.id) != existing.map(|record| record.id)
     });
@@ -76,6 +78,9 @@ pub(crate) fn clean(
         "name": name, "code": code, "full_code": full_code, "parent_id": parent_id,
         "standard_cost_code_id": standard_id, "position": get("position"),
     }));
+    if let Some(sub_job) = sub_job {
+        fields.insert("sub_job_id".into(), json!(sub_job));
+    }
     if existing.is_none() {
         fields.insert("budgeted".into(), json!(false));
         fields.insert("line_item_type_ids".into(), json!([]));

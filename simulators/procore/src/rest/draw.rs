@@ -71,9 +71,13 @@ pub(crate) fn line_item_type(record: &Record) -> Value {
 
 /// A cost code of a project, with the cost types assigned to it.
 pub(crate) fn cost_code(world: &World, company: i64, record: &Record) -> Value {
-    let project = record
-        .project_id
-        .and_then(|id| world.record(company, Kind::Project, id));
+    let of_sub_job = record
+        .number("sub_job_id")
+        .and_then(|id| Some((world.record(company, Kind::SubJob, id)?, "SubJob")));
+    let biller = of_sub_job.or_else(|| {
+        let project = record.project_id?;
+        Some((world.record(company, Kind::Project, project)?, "Project"))
+    });
     let types = record
         .get("line_item_type_ids")
         .as_array()
@@ -88,17 +92,18 @@ pub(crate) fn cost_code(world: &World, company: i64, record: &Record) -> Value {
         .collect();
     let mut body = base(record);
     body.remove("line_item_type_ids");
+    body.remove("sub_job_id");
     let parent = body.remove("parent_id").unwrap_or_default();
     body.insert("parent".into(), json!({"id": parent}));
     body.insert(
         "biller".into(),
-        json!(project.map(|project| project.text("name"))),
+        json!(biller.map(|(biller, _)| biller.text("name"))),
     );
-    body.insert("biller_id".into(), json!(record.project_id));
-    body.insert("biller_type".into(), json!("Project"));
+    body.insert("biller_id".into(), json!(biller.map(|(biller, _)| biller.id)));
+    body.insert("biller_type".into(), json!(biller.map(|(_, kind)| kind)));
     body.insert(
         "biller_origin_id".into(),
-        json!(project.and_then(|project| project.origin.id.clone())),
+        json!(biller.and_then(|(biller, _)| biller.origin.id.clone())),
     );
     body.insert("sortable_code".into(), record.get("full_code").clone());
     body.insert("line_item_types".into(), json!(types));

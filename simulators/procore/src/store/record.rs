@@ -10,6 +10,7 @@ use crate::clock::stamp;
 pub(crate) enum Kind {
     Vendor,
     Project,
+    SubJob,
     StandardCostCode,
     CostCode,
     LineItemType,
@@ -30,9 +31,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Vendor,
         Self::Project,
+        Self::SubJob,
         Self::StandardCostCode,
         Self::CostCode,
         Self::LineItemType,
@@ -57,6 +59,7 @@ impl Kind {
         match self {
             Self::Vendor => "vendor",
             Self::Project => "project",
+            Self::SubJob => "sub_job",
             Self::StandardCostCode => "standard_cost_code",
             Self::CostCode => "cost_code",
             Self::LineItemType => "line_item_type",
@@ -91,6 +94,7 @@ impl Kind {
         match self {
             Self::Vendor => Some("Company Vendors"),
             Self::Project => Some("Projects"),
+            Self::SubJob => Some("Sub Jobs"),
             Self::StandardCostCode => Some("Standard Cost Codes"),
             Self::CostCode => Some("Cost Codes"),
             Self::LineItemType => Some("Line Item Types"),

@@ -207,8 +207,10 @@ fn check_whole(qb: &QuickBooks, transaction: &Transaction) -> Result<(), Status>
     {
         return Err(Status::not_saved(what, "Transaction amount must be positive."));
     }
-    // A credit memo is another kind of transaction.
-    if transaction.kind == TxnKind::Invoice && transaction.total() < Decimal::ZERO {
+    // A credit memo is another kind of transaction, and a vendor credit the other way round is a bill.
+    if matches!(transaction.kind, TxnKind::Invoice | TxnKind::VendorCredit)
+        && transaction.total() < Decimal::ZERO
+    {
         return Err(Status::not_saved(what, "Transaction amount must be positive."));
     }
     if transaction.kind == TxnKind::JournalEntry {

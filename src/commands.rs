@@ -20,6 +20,7 @@ pub mod connection;
 pub mod costs;
 pub mod demo;
 pub mod explain;
+pub mod import_budget;
 pub mod reconcile;
 pub mod settings;
 pub mod sub_jobs;

@@ -30,6 +30,8 @@ pub mod subjects {
     pub const PAYMENTS: &str = "payments";
     /// Reading job costs.
     pub const JOB_COSTS: &str = "job_costs";
+    /// Prime contracts.
+    pub const PRIME_CONTRACTS: &str = "prime_contracts";
     /// Looking what may be read.
     pub const RIGHTS: &str = "rights";
 }

@@ -74,6 +74,8 @@ enum Command {
     Task(task::TaskCommand),
     /// Forget that a Procore record is in QuickBooks, once it was deleted there.
     Unlink(commands::unlink::UnlinkArgs),
+    /// Offer an estimate of QuickBooks as the budget of a project.
+    ImportBudget(commands::import_budget::ImportBudgetArgs),
     /// Tell what a code of QuickBooks or the Web Connector means, and what to do.
     Explain(commands::explain::Explain),
     /// Ask a running service whether it is ready (for container health checks).
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
             Command::Reconcile(reconcile) => reconcile.run(&cli.storage).await,
             Command::Task(command) => command.run(&cli.storage).await,
             Command::Unlink(unlink) => unlink.run(&cli.storage).await,
+            Command::ImportBudget(import) => import.run(&cli.storage).await,
             Command::Explain(explain) => explain.run(),
             Command::Healthcheck(check) => check.run().await,
         }

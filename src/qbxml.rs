@@ -27,6 +27,7 @@ pub mod message_set;
 pub mod money;
 pub mod other_name;
 pub mod preferences;
+pub mod proposal;
 pub mod purchase_order;
 pub mod readable;
 mod request;

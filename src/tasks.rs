@@ -25,6 +25,7 @@ pub mod failure;
 pub mod imports;
 pub mod lookup;
 pub mod preview;
+pub mod progress;
 pub mod queue;
 pub mod reconcile;
 pub mod rights;
@@ -253,6 +254,11 @@ pub trait Machine: Serialize + for<'de> Deserialize<'de> + Sized {
     /// check. Such a write is looked for before it is sent again.
     fn may_stand_twice(&self) -> bool {
         false
+    }
+
+    /// How far it is with what it is reading by pages.
+    fn progress(&self) -> Option<progress::Progress> {
+        None
     }
 
     /// QuickBooks cannot say what became of the last write (message set status 600, 9001, 9002, 9005):

@@ -45,6 +45,11 @@ pub enum Writeback {
         /// The jobs.
         jobs: Vec<JobData>,
     },
+    /// Estimates and sales orders to offer as prime contracts.
+    StagePrimeContracts {
+        /// The contracts.
+        contracts: Vec<PrimeContractData>,
+    },
     /// Jobs that are nested under a project's, to offer as its sub jobs.
     StageSubJobs {
         /// The sub jobs.
@@ -98,6 +103,36 @@ pub enum Writeback {
         /// The payments.
         payments: Vec<PaymentData>,
     },
+}
+
+/// An estimate or sales order as Procore's prime contracts hold it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimeContractData {
+    /// The `TxnID`.
+    pub origin_id: String,
+    /// The `EditSequence`.
+    pub edit_sequence: Option<String>,
+    /// The job's `ListID`.
+    pub job_origin_id: String,
+    /// Its number.
+    pub number: Option<String>,
+    /// What users read.
+    pub title: String,
+    /// Its lines, which come to its total.
+    pub lines: Vec<ContractLineData>,
+}
+
+/// A line of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractLineData {
+    /// The `TxnLineID`.
+    pub origin_id: String,
+    /// The project's cost code: job and item.
+    pub cost_code_origin_id: String,
+    /// Its text.
+    pub description: Option<String>,
+    /// What it comes to.
+    pub amount: Money,
 }
 
 /// A cost code that may become a line of a budget.

@@ -13,6 +13,7 @@ use std::{ops::Deref, time::Duration};
 use chrono::{TimeDelta, Utc};
 use plumbline::{
     clock::Clock,
+    commands::connection::progress,
     connections::{settings::change, store},
     links::{ItemType, NewLink, ProcoreItem},
     mirror,
@@ -488,7 +489,7 @@ async fn comp_16_of_100_vendors_with_one_unreadable_99_are_staged_and_1_is_liste
 }
 
 #[tokio::test]
-async fn comp_42_3000_vendors_survive_a_break_in_the_middle() {
+async fn comp_42_love_23_3000_vendors_survive_a_break_in_the_middle_and_tell_how_many_are_left() {
     let stage = Journey::new().await;
     stage.try_set(&["page_size=100"]).await.unwrap();
     stage
@@ -519,8 +520,28 @@ async fn comp_42_3000_vendors_survive_a_break_in_the_middle() {
     let open = array(&held, "request_details");
     let open = open.iter().find(|found| found["id"] == detail).unwrap();
     assert_eq!(open["status"], "in progress", "half a list is no list");
-    // The dead session holds the connection for its lease.
+    let readings = progress::of_connection(stage.world.db(), stage.connection)
+        .await
+        .unwrap();
+    let [reading] = readings.as_slice() else {
+        panic!("{readings:?}")
+    };
+    // This clock stands still, so that no time is spent.
+    assert_eq!(reading.words(), "1400 vendors read, 1600 left");
+    assert_eq!(reading.spent, Some(TimeDelta::zero()));
+    // The dead session holds the connection for its lease. Paused, it does not go on; resumed, it does.
     stage.pass(61).await;
+    store::set_paused(stage.world.db(), stage.connection, Some(stage.world.clock.now()))
+        .await
+        .unwrap();
+    let ran = stage
+        .quickbooks
+        .post("/control/connector/update", &json!({}))
+        .await;
+    assert_eq!(ran["result"], "no_work");
+    store::set_paused(stage.world.db(), stage.connection, None)
+        .await
+        .unwrap();
     stage.succeed(&clicked).await;
     let staged = stage.staged("vendor").await;
     assert_eq!(staged.len(), 3_000);

@@ -29,6 +29,7 @@ use crate::{
     web_connector::qwc_file::QwcFile,
 };
 
+pub mod progress;
 pub mod repair;
 pub mod rights;
 
@@ -581,6 +582,7 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
     .fetch_all(db)
     .await?;
     let compared = comparison::store::report(db, connection.id).await?;
+    let readings = progress::of_connection(db, connection.id).await?;
     let may_read = crate::connections::rights::store::last(&mut *db.acquire().await?, connection.id).await?;
     if json {
         let mut object = as_json(connection);
@@ -591,6 +593,11 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
             .map(|row| (row.status.clone(), json!(row.n)))
             .collect::<serde_json::Map<_, _>>()
             .into();
+        object["readings"] = readings
+            .iter()
+            .map(|reading| json!({"task": reading.task, "label": reading.label, "what": reading.progress.what,
+                "read": reading.progress.read, "left": reading.progress.left, "seconds_left": reading.seconds_left()}))
+            .collect();
         println!("{object}");
         return Ok(());
     }
@@ -644,6 +651,9 @@ async fn show(db: &sqlx::PgPool, connection: &Connection, json: bool) -> anyhow:
     ];
     for row in counts {
         rows.push(("tasks", format!("{} {}", row.n, row.status)));
+    }
+    for reading in readings {
+        rows.push(("reading", reading.words()));
     }
     for (what, value) in rows {
         println!("{what:>22}  {value}");

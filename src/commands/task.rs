@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{open, parse_id, resolve, table};
+use super::{connection::progress, open, parse_id, resolve, table};
 use crate::{
     clock::Clock,
     config::Storage,
@@ -220,10 +220,13 @@ async fn show(db: &sqlx::PgPool, task: &str, json: bool) -> anyhow::Result<()> {
     )
     .fetch_all(db)
     .await?;
+    let reading = progress::of_task(db, id).await?;
     if json {
         println!(
             "{}",
             json!({
+                "progress": reading.as_ref().map(|reading| json!({"what": reading.progress.what,
+                    "read": reading.progress.read, "left": reading.progress.left, "seconds_left": reading.seconds_left()})),
                 "id": row.id, "label": row.label, "kind": row.kind, "subject": row.subject, "status": row.status,
                 "attempts": row.attempts, "reason": row.reason, "failure_code": row.failure_code, "status_code": row.status_code,
                 "messages": row.messages, "created_at": row.created_at, "updated_at": row.updated_at, "finished_at": row.finished_at,
@@ -237,6 +240,9 @@ async fn show(db: &sqlx::PgPool, task: &str, json: bool) -> anyhow::Result<()> {
     println!("    status  {} (tried {}×)", row.status, row.attempts);
     if let Some(reason) = &row.reason {
         println!("       why  {reason}");
+    }
+    if let Some(reading) = reading {
+        println!("  progress  {}", reading.words());
     }
     if let Some(code) = &row.failure_code {
         println!(

@@ -112,6 +112,10 @@ pub struct Settings {
     pub owner_retainage_item_list_id: Option<String>,
     /// QBD-08: prime contract change orders become lines of the job's estimate.
     pub prime_contract_change_orders: bool,
+    /// QBD-20: estimates and sales orders of linked jobs can be imported as prime contracts.
+    pub prime_contract_import: bool,
+    /// QBD-19: an estimate of a linked job can be imported as a budget.
+    pub budget_import: bool,
     /// Most tasks that share one message set, 1–500.
     pub batch_size: u16,
     /// Most records one query page holds, 1–5000.
@@ -147,6 +151,8 @@ impl Default for Settings {
             owner_invoices: false,
             owner_retainage_item_list_id: None,
             prime_contract_change_orders: false,
+            prime_contract_import: false,
+            budget_import: false,
             batch_size: 20,
             page_size: 500,
         }

@@ -20,7 +20,8 @@ use crate::{
         AnyTask,
         imports::{
             job_costs::JobCostsImport, jobs::JobsImport, payments::PaymentsImport,
-            standard_cost_codes::StandardCostCodesImport, vendors::VendorsImport,
+            prime_contracts::PrimeContractsImport, standard_cost_codes::StandardCostCodesImport,
+            vendors::VendorsImport,
         },
         queue::NewTask,
     },
@@ -118,6 +119,7 @@ pub fn read(
     let is_on = |switch| match switch {
         Switch::OwnerInvoices => settings.owner_invoices,
         Switch::PrimeContractChangeOrders => settings.prime_contract_change_orders,
+        Switch::PrimeContractImport => settings.prime_contract_import,
         Switch::SubJobs => settings.sub_jobs,
     };
     match catalog::find(request_name).map(|event| event.handling) {
@@ -163,6 +165,12 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
             subjects::JOBS,
             "Jobs from QuickBooks",
             AnyTask::JobsImport(JobsImport::new()),
+            request_detail_id,
+        ),
+        ErpEvent::SyncPrimeContracts { request_detail_id } => plan.import(
+            subjects::PRIME_CONTRACTS,
+            "Prime contracts from QuickBooks",
+            AnyTask::PrimeContractsImport(PrimeContractsImport::new()),
             request_detail_id,
         ),
         ErpEvent::SyncSubJobs { request_detail_id } => plan.import(

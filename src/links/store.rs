@@ -79,6 +79,39 @@ pub async fn newest(
         .collect())
 }
 
+/// The job that a project is linked to, as far as it is not known to be gone.
+pub async fn job_of(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    project_id: i64,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select quickbooks_id from links
+         where connection_id = $1 and item_type = 'project' and item_id = $2 and gone_at is null",
+        connection_id,
+        project_id
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// The items of a project's linked cost codes, by its job. It looks at all cost codes of the connection: for commands, not
+/// for sessions.
+pub async fn codes_of_job(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    job: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select quickbooks_id from links
+         where connection_id = $1 and item_type = 'cost_code' and origin_id = $2 || '|' || quickbooks_id and gone_at is null",
+        connection_id,
+        job
+    )
+    .fetch_all(db)
+    .await
+}
+
 /// Adds links; what is linked otherwise by then stays as it is.
 pub async fn add(
     db: &mut PgConnection,

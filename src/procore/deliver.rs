@@ -76,6 +76,7 @@ enum Kind {
     UpdateVendors,
     StageVendors,
     StageJobs,
+    StagePrimeContracts,
     StageSubJobs,
     CostTypeAssignments,
     BudgetLines,
@@ -162,6 +163,7 @@ fn kind_of(writeback: &Writeback) -> Kind {
         Writeback::StageVendors { .. } => Kind::StageVendors,
         Writeback::UpdateVendors { .. } => Kind::UpdateVendors,
         Writeback::StageJobs { .. } => Kind::StageJobs,
+        Writeback::StagePrimeContracts { .. } => Kind::StagePrimeContracts,
         Writeback::StageSubJobs { .. } => Kind::StageSubJobs,
         Writeback::StandardCostCodes { .. } => Kind::StandardCostCodes,
         Writeback::CostTypes => Kind::CostTypes,
@@ -196,6 +198,10 @@ fn keys_of(writeback: &Writeback) -> Vec<String> {
         Writeback::StageJobs { jobs } => jobs
             .iter()
             .map(|job| format!("staged job:{}", job.origin_id))
+            .collect(),
+        Writeback::StagePrimeContracts { contracts } => contracts
+            .iter()
+            .map(|contract| format!("staged contract:{}", contract.origin_id))
             .collect(),
         Writeback::StageSubJobs { sub_jobs } => sub_jobs
             .iter()
@@ -301,6 +307,23 @@ async fn carry_out(
             let parts = last_of_each(parts, |job| job.origin_id.clone());
             let jobs: Vec<_> = parts.iter().map(|part| part.1).collect();
             tally(&mut sums, &parts, staged_records::stage_jobs(client, &jobs).await);
+        }
+        Kind::StagePrimeContracts => {
+            let parts = parts(
+                &batch,
+                |writeback| match writeback {
+                    Writeback::StagePrimeContracts { contracts } => contracts.as_slice(),
+                    _ => &[],
+                },
+                |contract| format!("prime contract {}", contract.title),
+            );
+            let parts = last_of_each(parts, |contract| contract.origin_id.clone());
+            let contracts: Vec<_> = parts.iter().map(|part| part.1).collect();
+            tally(
+                &mut sums,
+                &parts,
+                staged_records::stage_prime_contracts(client, &contracts).await,
+            );
         }
         Kind::StageSubJobs => {
             let parts = parts(

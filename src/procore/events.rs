@@ -114,6 +114,11 @@ pub enum ErpEvent {
         /// The request detail.
         request_detail_id: Option<i64>,
     },
+    /// Read what may become a prime contract.
+    SyncPrimeContracts {
+        /// The request detail.
+        request_detail_id: Option<i64>,
+    },
     /// Read jobs, for those that are nested under a project's.
     SyncSubJobs {
         /// The request detail.
@@ -259,6 +264,9 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             request_detail_id: order.detail(data)?,
         },
         "sync_jobs" => ErpEvent::SyncJobs {
+            request_detail_id: order.detail(data)?,
+        },
+        "sync_prime_contracts" => ErpEvent::SyncPrimeContracts {
             request_detail_id: order.detail(data)?,
         },
         "sync_sub_jobs" => ErpEvent::SyncSubJobs {
@@ -672,6 +680,7 @@ mod tests {
                 "sync_contract_payments",
                 "sync_jobs",
                 "sync_metadata",
+                "sync_prime_contracts",
                 "sync_single_job",
                 "sync_standard_categories",
                 "sync_standard_cost_codes",

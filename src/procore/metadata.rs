@@ -58,6 +58,10 @@ pub struct Contents {
     pub owner_invoices: bool,
     /// QBD-08: prime contract change orders can be exported.
     pub prime_contract_change_orders: bool,
+    /// QBD-20: prime contracts can be imported.
+    pub prime_contract_import: bool,
+    /// QBD-19: budgets can be imported.
+    pub budget_import: bool,
     /// QBD-10, QBD-21: sub jobs go both ways.
     pub sub_jobs: bool,
     /// Vendor types.
@@ -96,12 +100,12 @@ pub fn document(contents: &Contents) -> Value {
             },
             "standard_categories": disabled(),
             "sub_jobs": sub_jobs(contents),
-            "budgets": budgets(),
+            "budgets": budgets(contents),
             "job_costs": job_costs(),
             "job_cost_transactions": disabled(),
             "commitment_change_orders": change_orders(),
             "commitment_change_order_items": commitment_items(),
-            "prime_contracts": disabled(),
+            "prime_contracts": prime_contracts(contents),
             "prime_contract_change_orders": prime_change_orders(contents),
             "payment_applications": payment_applications(contents),
             "company_level_direct_costs": disabled(),
@@ -261,12 +265,12 @@ fn sub_jobs(contents: &Contents) -> Value {
     })
 }
 
-fn budgets() -> Value {
+fn budgets(contents: &Contents) -> Value {
     json!({
         "enabled": true,
         "configs": {
             "export": {"enabled": true, "create": on(), "forecast_amounts": off()},
-            "import": off(),
+            "import": {"enabled": contents.budget_import},
             "sub_job_export": off(),
             "revised_estimates_export": on(),
         },
@@ -310,6 +314,17 @@ fn change_orders() -> Value {
             "warning_message": {"enabled": false, "message": ""},
             "fields": {"code": off()},
         }},
+    })
+}
+
+fn prime_contracts(contents: &Contents) -> Value {
+    if !contents.prime_contract_import {
+        return disabled();
+    }
+    json!({
+        "enabled": true,
+        "configs": {"export": off(), "import": on(), "staged_records": on()},
+        "tab": id_column(),
     })
 }
 
@@ -574,6 +589,27 @@ mod tests {
         assert_eq!(document.pointer(length), Some(&json!(11)));
     }
 
+    // QBD-19, QBD-20
+    #[test]
+    fn qbd_20_what_nobody_switched_on_cannot_be_imported() {
+        let at = |contents: &Contents, path: &str| {
+            document(contents)
+                .pointer(&format!("/settings/entities/{path}/enabled"))
+                .cloned()
+        };
+        let paths = ["prime_contracts", "prime_contracts/tab", "budgets/configs/import"];
+        let mut contents = contents();
+        for path in paths {
+            assert_eq!(at(&contents, path), Some(json!(false)), "{path}");
+        }
+        contents.prime_contract_import = true;
+        contents.budget_import = true;
+        for path in paths {
+            assert_eq!(at(&contents, path), Some(json!(true)), "{path}");
+        }
+        assert_eq!(at(&contents, "prime_contracts/configs/import"), Some(json!(true)));
+    }
+
     // QBD-10, QBD-21
     #[test]
     fn qbd_10_and_21_sub_jobs_are_there_by_setting_and_budgets_never_take_them() {
@@ -639,6 +675,8 @@ mod tests {
         let everything = Contents {
             owner_invoices: true,
             prime_contract_change_orders: true,
+            prime_contract_import: true,
+            budget_import: true,
             sub_jobs: true,
             ..contents()
         };

@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     client::ProcoreClient,
+    cost_types,
     external_data::origin_data,
     paths,
     sync::{SyncCall, Synced, sync},
     vendors::{fields_of, state_code},
 };
-use crate::writebacks::{JobData, SubJobData, VendorData};
+use crate::writebacks::{JobData, PrimeContractData, SubJobData, VendorData};
 
 /// Offers vendors for import.
 pub async fn stage_vendors(client: &ProcoreClient, vendors: &[&VendorData]) -> Synced {
@@ -24,6 +25,15 @@ pub async fn stage_vendors(client: &ProcoreClient, vendors: &[&VendorData]) -> S
 pub async fn stage_jobs(client: &ProcoreClient, jobs: &[&JobData]) -> Synced {
     let updates: Vec<Value> = jobs.iter().map(|job| staged_job(job)).collect();
     stage(client, "offer QuickBooks jobs for import", &updates).await
+}
+
+/// Offers prime contracts for import, each with its lines.
+pub async fn stage_prime_contracts(client: &ProcoreClient, contracts: &[&PrimeContractData]) -> Synced {
+    let updates: Vec<Value> = contracts
+        .iter()
+        .map(|contract| staged_contract(contract))
+        .collect();
+    stage(client, "offer prime contracts for import", &updates).await
 }
 
 /// Offers nested jobs for import as sub jobs of their projects.
@@ -89,6 +99,45 @@ fn staged_job(job: &JobData) -> Value {
     staged("project", &job.origin_id, job.edit_sequence.as_deref(), &data)
 }
 
+fn staged_contract(contract: &PrimeContractData) -> Value {
+    let lines: Vec<Value> = contract
+        .lines
+        .iter()
+        .zip(1..)
+        .map(|(line, position)| {
+            let mut data = Map::new();
+            data.insert("position".to_owned(), json!(position));
+            data.insert("amount".to_owned(), json!(line.amount.to_string()));
+            data.insert("cost_code_origin_id".to_owned(), json!(line.cost_code_origin_id));
+            data.insert(
+                "line_item_type_origin_id".to_owned(),
+                json!(cost_types::ORIGIN_ID),
+            );
+            if let Some(description) = &line.description {
+                data.insert("description".to_owned(), json!(description));
+            }
+            staged("line_item", &line.origin_id, None, &data)
+        })
+        .collect();
+    let mut data = Map::new();
+    data.insert("title".to_owned(), json!(contract.title));
+    data.insert("project_origin_id".to_owned(), json!(contract.job_origin_id));
+    data.insert("accounting_method".to_owned(), json!("amount"));
+    // Whoever imports it decides when it is approved.
+    data.insert("status".to_owned(), json!("Draft"));
+    if let Some(number) = &contract.number {
+        data.insert("number".to_owned(), json!(number));
+    }
+    let mut record = staged(
+        "prime_contract",
+        &contract.origin_id,
+        contract.edit_sequence.as_deref(),
+        &data,
+    );
+    record["children"] = json!(lines);
+    record
+}
+
 /// Procore finds the project by its third-party id at import.
 fn staged_sub_job(sub_job: &SubJobData) -> Value {
     let mut data = Map::new();
@@ -110,6 +159,7 @@ fn staged_sub_job(sub_job: &SubJobData) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{qbxml::Money, writebacks::ContractLineData};
 
     // QBD-21
     #[test]
@@ -166,6 +216,35 @@ mod tests {
             json!({
                 "item_type": "project", "origin_id": "80-2", "parent_id": null,
                 "data": {"name": "Tower", "customer_origin_id": "80-1", "zip": "93013"}
+            })
+        );
+    }
+
+    #[test]
+    fn qbd_20_a_prime_contract_carries_its_lines() {
+        let contract = PrimeContractData {
+            origin_id: "5-1".into(),
+            job_origin_id: "80-2".into(),
+            number: Some("7".into()),
+            title: "Tower".into(),
+            lines: vec![ContractLineData {
+                origin_id: "5-2".into(),
+                cost_code_origin_id: "80-2|80-9".into(),
+                description: Some("Concrete".into()),
+                amount: Money::from_cents(1_050),
+            }],
+            ..PrimeContractData::default()
+        };
+        assert_eq!(
+            staged_contract(&contract),
+            json!({
+                "item_type": "prime_contract", "origin_id": "5-1", "parent_id": null,
+                "data": {"title": "Tower", "number": "7", "project_origin_id": "80-2", "accounting_method": "amount",
+                    "status": "Draft"},
+                "children": [{"item_type": "line_item", "origin_id": "5-2", "parent_id": null, "data": {
+                    "position": 1, "amount": "10.50", "cost_code_origin_id": "80-2|80-9", "description": "Concrete",
+                    "line_item_type_origin_id": cost_types::ORIGIN_ID,
+                }}],
             })
         );
     }

@@ -2,7 +2,7 @@
 
 use yaserde::{YaDeserialize, YaSerialize};
 
-use super::{Access, ListRef, Money, Price, Request};
+use super::{Access, ListRef, Money, Price, Request, transaction::TransactionQuery};
 
 /// The longest text of a line.
 pub const DESC_MAX: usize = 4095;
@@ -116,25 +116,6 @@ struct EstimateModRq {
     include: Vec<String>,
 }
 
-#[derive(Default, YaSerialize)]
-struct EntityFilter {
-    #[yaserde(rename = "ListID")]
-    list_id: String,
-}
-
-#[derive(Default, YaSerialize)]
-struct EstimateQueryRq {
-    #[yaserde(rename = "TxnID")]
-    txn_id: Option<String>,
-    #[yaserde(rename = "EntityFilter")]
-    entity: Option<EntityFilter>,
-    /// Without it there are no lines, and no error either (qbxml.md §12).
-    #[yaserde(rename = "IncludeLineItems")]
-    include_line_items: bool,
-    #[yaserde(rename = "IncludeRetElement")]
-    include: Vec<String>,
-}
-
 /// An estimate, as far as we ask for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
 pub struct EstimateRet {
@@ -221,24 +202,10 @@ pub fn modify(change: EstimateMod) -> Request {
 
 /// Asks for one estimate with its lines.
 pub fn by_id(txn_id: &str) -> Request {
-    let model = EstimateQueryRq {
-        txn_id: Some(txn_id.to_owned()),
-        include_line_items: true,
-        include: wanted(),
-        ..EstimateQueryRq::default()
-    };
-    Request::new("EstimateQueryRq", Access::Read, &model)
+    TransactionQuery::by_id(txn_id).request("EstimateQueryRq", &WANTED)
 }
 
 /// Asks for the estimates of a job with their lines.
 pub fn of_job(list_id: &str) -> Request {
-    let model = EstimateQueryRq {
-        entity: Some(EntityFilter {
-            list_id: list_id.to_owned(),
-        }),
-        include_line_items: true,
-        include: wanted(),
-        ..EstimateQueryRq::default()
-    };
-    Request::new("EstimateQueryRq", Access::Read, &model)
+    TransactionQuery::of_entities(&[list_id.to_owned()]).request("EstimateQueryRq", &WANTED)
 }

@@ -1,9 +1,10 @@
 //! References from one record to another in a list (`VendorRef`, `ItemRef`, `ParentRef` …).
 
+use serde::{Deserialize, Serialize};
 use yaserde::{YaDeserialize, YaSerialize};
 
 /// A reference by `ListID` or by `FullName`. With both given QuickBooks ignores the name (qbxml.md §5).
-#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize, YaDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, YaSerialize, YaDeserialize)]
 pub struct ListRef {
     /// QuickBooks' id of the record in its list.
     #[yaserde(rename = "ListID")]

@@ -13,6 +13,8 @@ pub(super) struct TransactionQuery {
     txn_ids: Vec<String>,
     #[yaserde(rename = "RefNumber")]
     ref_numbers: Vec<String>,
+    #[yaserde(rename = "EntityFilter")]
+    entities: Option<EntityFilter>,
     /// Without it there are no lines, and no error either (qbxml.md §12).
     #[yaserde(rename = "IncludeLineItems")]
     include_line_items: bool,
@@ -20,6 +22,13 @@ pub(super) struct TransactionQuery {
     include_linked: Option<bool>,
     #[yaserde(rename = "IncludeRetElement")]
     include: Vec<String>,
+}
+
+/// Customers, jobs or vendors that transactions are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+struct EntityFilter {
+    #[yaserde(rename = "ListID")]
+    list_ids: Vec<String>,
 }
 
 impl TransactionQuery {
@@ -64,6 +73,17 @@ impl TransactionQuery {
             txn_ids: txn_ids.to_vec(),
             include_line_items: true,
             include_linked: with_links.then_some(true),
+            ..Self::default()
+        }
+    }
+
+    /// The transactions of these customers or jobs, with their lines.
+    pub(super) fn of_entities(list_ids: &[String]) -> Self {
+        Self {
+            entities: Some(EntityFilter {
+                list_ids: list_ids.to_vec(),
+            }),
+            include_line_items: true,
             ..Self::default()
         }
     }

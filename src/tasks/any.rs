@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Machine, Step, Turn, Wants, exports, imports, reconcile, rights, tie_out, unlink};
+use super::{
+    Facts, Machine, Step, Turn, Wants, exports, imports, progress::Progress, reconcile, rights, tie_out,
+    unlink,
+};
 use crate::qbxml::{Access, Response};
 
 macro_rules! any_task {
@@ -56,6 +59,11 @@ macro_rules! any_task {
                 match self { $(Self::$variant(state) => state.may_stand_twice(),)+ }
             }
 
+            /// See [`Machine::progress`].
+            pub fn progress(&self) -> Option<Progress> {
+                match self { $(Self::$variant(state) => state.progress(),)+ }
+            }
+
             /// See [`Machine::outcome_unknown`].
             pub fn outcome_unknown(self) -> Turn<Self> {
                 match self { $(Self::$variant(state) => state.outcome_unknown().map(Self::$variant),)+ }
@@ -99,6 +107,10 @@ any_task! {
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
+    /// An estimate → the figures of a project's budget.
+    BudgetImport(imports::budget::BudgetImport) = "budget_import",
+    /// Estimates and sales orders → prime contracts.
+    PrimeContractsImport(imports::prime_contracts::PrimeContractsImport) = "prime_contracts_import",
     /// Whether everything that is used may be read.
     Rights(rights::RightsCheck) = "rights",
     /// What linked transactions come to.

@@ -1,5 +1,6 @@
 //! Imports: QuickBooks → Procore, one file per entity.
 
+pub mod budget;
 #[cfg(test)]
 pub(in crate::tasks) mod fixture;
 pub mod job_costs;
@@ -7,6 +8,8 @@ pub mod jobs;
 pub mod lists;
 mod local_time;
 pub mod payments;
+pub mod prime_contracts;
+mod proposals;
 pub mod records;
 pub mod standard_cost_codes;
 pub mod vendors;

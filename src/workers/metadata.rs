@@ -70,6 +70,8 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
             || connection.settings.payments_outside_us,
         owner_invoices: connection.settings.owner_invoices,
         prime_contract_change_orders: connection.settings.prime_contract_change_orders,
+        prime_contract_import: connection.settings.prime_contract_import,
+        budget_import: connection.settings.budget_import,
         sub_jobs: connection.settings.sub_jobs,
         vendor_types: offered(store::choices(db, id, ListKind::VendorType, &[]).await?),
         income_accounts: offered(

@@ -32,6 +32,8 @@ pub struct Features {
     pub inventory: bool,
     /// Estimates.
     pub estimates: bool,
+    /// Sales orders: Premier and Enterprise have them.
+    pub sales_orders: bool,
     /// Several currencies; off: a `CurrencyRef` is refused with 3250.
     pub multicurrency: bool,
     /// Account numbers.
@@ -48,6 +50,7 @@ impl Default for Features {
             classes: false,
             inventory: true,
             estimates: true,
+            sales_orders: false,
             multicurrency: false,
             account_numbers: false,
             requiring_accounts: true,

@@ -518,6 +518,7 @@ fn reference_payloads_are_planned_where_present() {
         "sync_standard_cost_codes",
         "sync_vendors",
         "sync_jobs",
+        "sync_prime_contracts",
         "sync_contract_payments",
         "sync_single_job",
     ] {

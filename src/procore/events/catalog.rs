@@ -23,6 +23,8 @@ pub enum Switch {
     OwnerInvoices,
     /// Prime contract change orders.
     PrimeContractChangeOrders,
+    /// Prime contracts from QuickBooks.
+    PrimeContractImport,
     /// Sub jobs.
     SubJobs,
 }
@@ -33,6 +35,7 @@ impl Switch {
         match self {
             Self::OwnerInvoices => "owner_invoices",
             Self::PrimeContractChangeOrders => "prime_contract_change_orders",
+            Self::PrimeContractImport => "prime_contract_import",
             Self::SubJobs => "sub_jobs",
         }
     }
@@ -178,7 +181,10 @@ pub const EVENTS: [EventKind; 51] = [
         "update_budget",
         "What is new is appended to the same estimate; what that holds comes back.",
     ),
-    nothing("create_budget_in_procore", "Budgets are not imported."),
+    nothing(
+        "create_budget_in_procore",
+        "The budget was imported from an estimate. It stays Procore's.",
+    ),
     handled(
         "create_requisitions",
         "Each invoice becomes a bill; one below zero a vendor credit, with the setting `negative_invoices_as_vendor_credits`.",
@@ -230,8 +236,10 @@ pub const EVENTS: [EventKind; 51] = [
         "QuickBooks is asked whether the invoice is gone; only then is the link forgotten.",
         "Owner invoices are not exported to QuickBooks, so there is nothing to unlink: this is not enabled.",
     ),
-    refused(
+    switched(
         "sync_prime_contracts",
+        Switch::PrimeContractImport,
+        "Estimates and sales orders of linked jobs are read and staged, each with its lines.",
         "Prime contracts are not imported from QuickBooks: this is not enabled.",
     ),
     switched(

@@ -24,7 +24,7 @@ use crate::{
         response::Piece,
         txn_deleted::{self, TxnDeletedRet},
     },
-    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::{JobCostAmounts, JobCostRow, Writeback},
 };
 
@@ -113,6 +113,9 @@ struct Cursor {
     page_size: u16,
     /// How many records QuickBooks said are left.
     remaining: u64,
+    /// How many were read.
+    #[serde(default)]
+    read: u64,
 }
 
 impl JobCostsImport {
@@ -247,6 +250,7 @@ impl JobCostsImport {
                         page_size: before
                             .map_or_else(|| facts.settings.page_size.max(1), |before| before.page_size),
                         remaining: iterator.remaining,
+                        read: before.map_or(0, |before| before.read) + here,
                     });
                 }
             }
@@ -423,6 +427,15 @@ impl Machine for JobCostsImport {
             job_costs,
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let cursor = self.cursor.as_ref()?;
+        Some(Progress {
+            what: self.told(),
+            read: cursor.read,
+            left: cursor.remaining,
+        })
     }
 
     fn access(&self) -> Access {

@@ -16,7 +16,7 @@ use crate::{
     links::ItemType,
     mirror::{ListKind, MirrorRecord},
     qbxml::{Access, Response},
-    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::Writeback,
 };
 
@@ -109,6 +109,10 @@ impl Machine for JobsImport {
                 .collect(),
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.list.progress()
     }
 
     fn access(&self) -> Access {

@@ -14,7 +14,7 @@ use crate::{
         list_query::ListQuery,
         other_name, terms, vendor, vendor_type,
     },
-    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn},
+    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, progress::Progress},
 };
 
 /// How often a list may begin again before somebody has to look.
@@ -54,6 +54,9 @@ struct Cursor {
     page_size: u16,
     /// How many records QuickBooks said are left.
     remaining: u64,
+    /// How many were read.
+    #[serde(default)]
+    read: u64,
 }
 
 /// A page as read.
@@ -119,6 +122,16 @@ impl ListRefresh {
     /// Reads all lists.
     pub fn all() -> Self {
         Self::new(ListKind::ALL)
+    }
+
+    /// How far the list is that is being read by pages.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let cursor = self.cursor.as_ref()?;
+        Some(Progress {
+            what: plural(*self.kinds.first()?).to_owned(),
+            read: cursor.read,
+            left: cursor.remaining,
+        })
     }
 
     /// What is still to be read.
@@ -311,6 +324,7 @@ impl ListRefresh {
                         iterator_id: iterator.id.clone(),
                         page_size: before.map_or_else(|| page_size(facts), |before| before.page_size),
                         remaining: iterator.remaining,
+                        read: before.map_or(0, |before| before.read) + here,
                     });
                 }
             }
@@ -381,6 +395,10 @@ impl ListRefresh {
 }
 
 impl Machine for ListRefresh {
+    fn progress(&self) -> Option<Progress> {
+        Self::progress(self)
+    }
+
     fn access(&self) -> Access {
         Access::Read
     }

@@ -20,7 +20,7 @@ use crate::{
         response::Piece,
         txn_deleted::{self, TxnDeletedRet},
     },
-    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, Failure, FailureCode, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::{PaymentData, Writeback},
 };
 
@@ -80,6 +80,9 @@ struct Cursor {
     from: String,
     /// How many records QuickBooks said are left.
     remaining: u64,
+    /// How many were read.
+    #[serde(default)]
+    read: u64,
 }
 
 /// What is kept of a payment between its answer and the comparison.
@@ -186,6 +189,7 @@ impl PaymentsImport {
                         page_size: before.map_or_else(|| page_size(facts), |before| before.page_size),
                         from,
                         remaining: iterator.remaining,
+                        read: before.map_or(0, |before| before.read) + here,
                     });
                 }
             }
@@ -426,6 +430,15 @@ impl Machine for PaymentsImport {
             payments: payments.into_iter().cloned().collect(),
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let cursor = self.cursor.as_ref()?;
+        Some(Progress {
+            what: self.stage.told().to_owned(),
+            read: cursor.read,
+            left: cursor.remaining,
+        })
     }
 
     fn access(&self) -> Access {

@@ -19,7 +19,7 @@ use crate::{
     links::ItemType,
     mirror::{ListKind, MirrorRecord},
     qbxml::{Access, Response, item},
-    tasks::{Effects, Facts, LINKS_PAGE, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, LINKS_PAGE, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::{BudgetCode, CostCodeData, Writeback},
 };
 
@@ -187,6 +187,10 @@ impl Machine for StandardCostCodesImport {
             links_after: self.offered.map(|after| (ItemType::Project, after)),
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.list.progress()
     }
 
     fn access(&self) -> Access {

@@ -12,7 +12,7 @@ use crate::{
     links::ItemType,
     mirror::{ListKind, MirrorRecord},
     qbxml::{Access, Response},
-    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants},
+    tasks::{Effects, Facts, Machine, Outcome, Step, Turn, Wants, progress::Progress},
     writebacks::Writeback,
 };
 
@@ -87,6 +87,10 @@ impl Machine for VendorsImport {
             linked_ids: self.page.iter().map(|vendor| vendor.list_id.clone()).collect(),
             ..Wants::default()
         }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.list.progress()
     }
 
     fn access(&self) -> Access {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{companies::read, sub_jobs};
 use crate::{
-    call::Call,
+    call::{Call, int_of},
     errors::ApiError,
     rest::{projects, sync::Target, vendors},
     store::{
@@ -77,6 +77,13 @@ pub(crate) async fn refresh(Path(company): Path<i64>, call: Call) -> Result<Json
             into_map(json!({"company_id": company})),
             None,
         ))),
+        "prime_contracts" => Ok(asked(ask(
+            &mut world,
+            company,
+            "sync_prime_contracts",
+            Map::new(),
+            None,
+        ))),
         "sub_jobs" => Ok(asked(ask(
             &mut world,
             company,
@@ -126,6 +133,59 @@ pub(crate) async fn event(Path(company): Path<i64>, call: Call) -> Result<Json<V
         into_map(wanted.request_data),
         kind.zip(item.item_id),
     )))
+}
+
+/// A user imports a project's budget from the figures that the books told of its cost codes. Not once it was exported.
+pub(crate) async fn import_budget(Path(company): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
+    let project = call
+        .body
+        .get("project_id")
+        .and_then(int_of)
+        .ok_or_else(|| ApiError::invalid("project_id", "can't be blank"))?;
+    let mut world = call.sim.world();
+    let exported = world
+        .records(company, Kind::Budget)
+        .any(|budget| budget.project_id == Some(project) && budget.is_synced());
+    if exported {
+        return Err(ApiError::invalid(
+            "budget",
+            "was exported and can no longer be imported",
+        ));
+    }
+    let told: Vec<(i64, i64, Value)> = world
+        .company(company)?
+        .job_costs
+        .iter()
+        .filter(|((of, ..), _)| *of == project)
+        .filter_map(|((_, code, kind), told)| Some((*code, *kind, told.get("original_estimate")?.clone())))
+        .collect();
+    if told.is_empty() {
+        return Err(ApiError::invalid("budget", "has no figures from the ERP system"));
+    }
+    let fields = into_map(json!({"locked": false, "frozen": false}));
+    let budget = world.insert(company, Kind::Budget, Some(project), None, fields, None);
+    for (code, kind, amount) in told {
+        let fields = into_map(json!({"cost_code_id": code, "line_item_type_id": kind, "estimate": null}));
+        let line = world.insert(company, Kind::JobCost, Some(project), Some(budget), fields, None);
+        let fields = into_map(json!({
+            "value": amount, "type": "Erp::OriginalEstimateTransaction", "notes": null, "synced": true,
+        }));
+        world.insert(
+            company,
+            Kind::ErpTransaction,
+            Some(project),
+            Some(line),
+            fields,
+            None,
+        );
+    }
+    let origin = world
+        .record(company, Kind::Project, project)
+        .and_then(|project| project.origin.id.clone());
+    let data = json!({"project_origin_id": origin, "budget": {"id": budget, "origin_id": null, "origin_data": null,
+        "synced": false, "custom_fields": {}, "project_id": project}});
+    let id = announce(&mut world, company, "create_budget_in_procore", &data);
+    Ok(Json(json!({"ids": [budget], "erp_request_ids": [id]})))
 }
 
 /// The approver presses Unlink on a commitment; the service must look into QuickBooks before it answers.

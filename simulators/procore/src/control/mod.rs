@@ -43,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             &format!("{company}/budgets/{{id}}/changes"),
             post(records::change_budget),
         )
+        .route(&format!("{company}/budgets/import"), post(clicks::import_budget))
         .route(&format!("{company}/change-orders"), post(records::change_orders))
         .route(
             &format!("{company}/change-orders/{{id}}/unlink"),

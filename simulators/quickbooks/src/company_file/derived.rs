@@ -272,7 +272,7 @@ impl CompanyFile {
                     }
                     post(transaction.fields.reference("ARAccountRef"), transaction.total());
                 }
-                TxnKind::PurchaseOrder | TxnKind::Estimate => {}
+                TxnKind::PurchaseOrder | TxnKind::Estimate | TxnKind::SalesOrder => {}
             }
         }
         out

@@ -160,6 +160,7 @@ pub(crate) fn transaction(file: &CompanyFile, settings: &Settings, transaction: 
         }
         TxnKind::PurchaseOrder
         | TxnKind::Estimate
+        | TxnKind::SalesOrder
         | TxnKind::Invoice
         | TxnKind::Check
         | TxnKind::CreditCardCharge

@@ -132,6 +132,7 @@ pub(crate) enum TxnKind {
     Bill,
     VendorCredit,
     Estimate,
+    SalesOrder,
     Invoice,
     BillPaymentCheck,
     BillPaymentCreditCard,
@@ -142,11 +143,12 @@ pub(crate) enum TxnKind {
     JournalEntry,
 }
 
-pub(crate) const TXN_KINDS: [TxnKind; 12] = [
+pub(crate) const TXN_KINDS: [TxnKind; 13] = [
     TxnKind::PurchaseOrder,
     TxnKind::Bill,
     TxnKind::VendorCredit,
     TxnKind::Estimate,
+    TxnKind::SalesOrder,
     TxnKind::Invoice,
     TxnKind::BillPaymentCheck,
     TxnKind::BillPaymentCreditCard,
@@ -165,6 +167,7 @@ impl TxnKind {
             Self::Bill => "Bill",
             Self::VendorCredit => "VendorCredit",
             Self::Estimate => "Estimate",
+            Self::SalesOrder => "SalesOrder",
             Self::Invoice => "Invoice",
             Self::BillPaymentCheck => "BillPaymentCheck",
             Self::BillPaymentCreditCard => "BillPaymentCreditCard",
@@ -187,6 +190,7 @@ impl TxnKind {
             Self::Bill => "bills",
             Self::VendorCredit => "vendor_credits",
             Self::Estimate => "estimates",
+            Self::SalesOrder => "sales_orders",
             Self::Invoice => "invoices",
             Self::BillPaymentCheck => "bill_payment_checks",
             Self::BillPaymentCreditCard => "bill_payment_credit_cards",
@@ -201,7 +205,7 @@ impl TxnKind {
     /// The header field that names whom it is with.
     pub(crate) fn entity_field(self) -> &'static str {
         match self {
-            Self::Estimate | Self::Invoice => "CustomerRef",
+            Self::Estimate | Self::SalesOrder | Self::Invoice => "CustomerRef",
             Self::BillPaymentCheck
             | Self::BillPaymentCreditCard
             | Self::Check

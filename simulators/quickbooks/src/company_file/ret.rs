@@ -263,6 +263,7 @@ fn line_kind(name: &str) -> Option<LineKind> {
         "ItemLineRet" => Some(LineKind::Item),
         "PurchaseOrderLineRet" => Some(LineKind::PurchaseOrder),
         "EstimateLineRet" => Some(LineKind::Estimate),
+        "SalesOrderLineRet" => Some(LineKind::SalesOrder),
         "InvoiceLineRet" => Some(LineKind::Invoice),
         "JournalDebitLine" => Some(LineKind::JournalDebit),
         "JournalCreditLine" => Some(LineKind::JournalCredit),

@@ -12,6 +12,7 @@ pub(crate) enum LineKind {
     Item,
     PurchaseOrder,
     Estimate,
+    SalesOrder,
     Invoice,
     JournalDebit,
     JournalCredit,

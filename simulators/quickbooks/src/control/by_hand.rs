@@ -177,6 +177,7 @@ pub(crate) fn spread_lines(kind: &str, object: &mut Map<String, Json>) {
     let table = match kind {
         "PurchaseOrder" => "purchase_order_lines",
         "Estimate" => "estimate_lines",
+        "SalesOrder" => "sales_order_lines",
         "Invoice" => "invoice_lines",
         _ => "item_lines",
     };

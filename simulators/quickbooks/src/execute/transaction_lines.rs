@@ -32,7 +32,10 @@ fn item_price(qb: &QuickBooks, kind: LineKind, fields: &Fields) -> Option<Decima
         .fields
         .group("SalesOrPurchase")
         .and_then(|g| g.decimal("Price"));
-    let field = if matches!(kind, LineKind::Estimate | LineKind::Invoice) {
+    let field = if matches!(
+        kind,
+        LineKind::Estimate | LineKind::SalesOrder | LineKind::Invoice
+    ) {
         "SalesPrice"
     } else {
         "PurchaseCost"

@@ -1,4 +1,4 @@
-//! Adding and changing purchase orders, bills, vendor credits, estimates and invoices.
+//! Adding and changing purchase orders, bills, vendor credits, estimates, sales orders and invoices.
 
 use chrono::Days;
 use rust_decimal::Decimal;
@@ -21,7 +21,7 @@ use crate::{
     quickbooks::QuickBooks,
 };
 
-const SKIPPED: [&str; 25] = [
+const SKIPPED: [&str; 27] = [
     "TxnID",
     "EditSequence",
     "ExternalGUID",
@@ -35,6 +35,8 @@ const SKIPPED: [&str; 25] = [
     "PurchaseOrderLineGroupAdd",
     "EstimateLineAdd",
     "EstimateLineGroupAdd",
+    "SalesOrderLineAdd",
+    "SalesOrderLineGroupAdd",
     "InvoiceLineAdd",
     "InvoiceLineGroupAdd",
     "SetCredit",
@@ -70,6 +72,7 @@ fn line_kind(name: &str) -> Option<LineKind> {
         "ItemLine" => Some(LineKind::Item),
         "PurchaseOrderLine" => Some(LineKind::PurchaseOrder),
         "EstimateLine" => Some(LineKind::Estimate),
+        "SalesOrderLine" => Some(LineKind::SalesOrder),
         "InvoiceLine" => Some(LineKind::Invoice),
         _ => None,
     }
@@ -80,6 +83,7 @@ pub(crate) fn feature(qb: &QuickBooks, kind: TxnKind) -> Result<(), Status> {
     let on = match kind {
         TxnKind::PurchaseOrder | TxnKind::ItemReceipt => qb.settings.features.inventory,
         TxnKind::Estimate => qb.settings.features.estimates,
+        TxnKind::SalesOrder => qb.settings.features.sales_orders,
         _ => true,
     };
     if on { Ok(()) } else { Err(Status::feature_off()) }
@@ -172,6 +176,10 @@ fn defaults(qb: &QuickBooks, kind: TxnKind, fields: &mut Fields) {
             fields.set_default("IsToBeEmailed", "false");
         }
         TxnKind::Estimate => fields.set_default("IsActive", "true"),
+        TxnKind::SalesOrder => {
+            fields.set_default("IsManuallyClosed", "false");
+            fields.set_default("IsFullyInvoiced", "false");
+        }
         TxnKind::Invoice => {
             if fields.get("ARAccountRef").is_none()
                 && let Some(account) = qb.file.account_of_type("AccountsReceivable")

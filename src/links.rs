@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{mirror::ListKind, qbxml::identity::RecordKind};
 
 pub mod guid;
+pub mod order_numbers;
 pub mod store;
 
 /// Kinds of Procore record that can be linked; the names are Procore's `item_type`s for external data.

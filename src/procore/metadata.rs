@@ -50,6 +50,8 @@ pub struct Choice {
 pub struct Contents {
     /// ADV-07: the contract number fills the QuickBooks Desktop ID.
     pub use_procore_contract_number: bool,
+    /// LOVE-17: numbers that are too long get a short one.
+    pub shorten_purchase_order_numbers: bool,
     /// A customer must be chosen for each project.
     pub choose_customer: bool,
     /// Payments can be synced (US editions).
@@ -198,6 +200,18 @@ fn jobs(contents: &Contents) -> Value {
 }
 
 fn commitments(contents: &Contents) -> Value {
+    let mut length = max(
+        COMMITMENT_CODE,
+        Some("QuickBooks Desktop ID cannot be more than %{length} characters."),
+    );
+    let mut shortened = String::new();
+    if contents.shorten_purchase_order_numbers {
+        length["enabled"] = json!(false);
+        shortened = format!(
+            "A QuickBooks Desktop ID of more than {COMMITMENT_CODE} characters gets a short number of its own in QuickBooks. It is \
+             shown once the commitment was exported."
+        );
+    }
     json!({
         "enabled": true,
         "configs": {
@@ -212,12 +226,10 @@ fn commitments(contents: &Contents) -> Value {
         "rules": {
             "save": {"fields": {"title": {"validation": {"max_length": max(COMMITMENT_TITLE, None)}}}},
             "export": {
-                "warning_message": {"enabled": false, "message": ""},
+                "warning_message": {"enabled": contents.shorten_purchase_order_numbers, "message": shortened},
                 "fields": {"code": {"enabled": true, "validation": {
                     "present": {"enabled": true, "message": "QuickBooks Desktop ID can't be blank."},
-                    "max_length": max(COMMITMENT_CODE, Some(
-                        "QuickBooks Desktop ID cannot be more than %{length} characters."
-                    )),
+                    "max_length": length,
                 }}},
             },
         },
@@ -587,6 +599,22 @@ mod tests {
         }
         let length = "/settings/entities/payment_applications/rules/export/fields/invoice_number/validation/max_length/length";
         assert_eq!(document.pointer(length), Some(&json!(11)));
+    }
+
+    // LOVE-17
+    #[test]
+    fn love_17_a_long_number_is_warned_of_where_it_is_shortened_and_refused_where_it_is_not() {
+        let mut contents = contents();
+        let rules = |contents: &Contents| {
+            let rules = document(contents)["settings"]["entities"]["commitments"]["rules"]["export"].clone();
+            [
+                rules["warning_message"]["enabled"].clone(),
+                rules["fields"]["code"]["validation"]["max_length"]["enabled"].clone(),
+            ]
+        };
+        assert_eq!(rules(&contents), [json!(false), json!(true)]);
+        contents.shorten_purchase_order_numbers = true;
+        assert_eq!(rules(&contents), [json!(true), json!(false)]);
     }
 
     // QBD-19, QBD-20

@@ -64,6 +64,7 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
     let expense = ["Expense", "CostOfGoodsSold", "OtherExpense"];
     Ok(Contents {
         use_procore_contract_number: connection.settings.use_procore_contract_number,
+        shorten_purchase_order_numbers: connection.settings.shorten_purchase_order_numbers,
         choose_customer: connection.settings.job_placement == JobPlacement::UnderCustomer,
         sync_payments: connection.company_file.country.is_empty()
             || connection.company_file.is_us()

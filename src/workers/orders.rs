@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sqlx::{PgPool, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,7 +19,10 @@ use crate::{
     clock::Clock,
     connections::{self, store::Connection},
     erp_mode::orders::{self, Known, Plan},
-    links::{self, ItemType},
+    links::{
+        self, ItemType, ProcoreItem,
+        order_numbers::{self, Reserved},
+    },
     procore::{
         client::ProcoreClient,
         erp_requests,
@@ -30,7 +33,9 @@ use crate::{
         requisitions::{self, RequisitionFacts},
     },
     tasks::{
-        Wants, lookup, queue,
+        AnyTask, Wants,
+        exports::commitment::{CommitmentExport, OrderNumber},
+        lookup, queue,
         traces::{self, Traces},
     },
     writebacks::{DetailRef, Writeback, store::NewWriteback},
@@ -262,8 +267,14 @@ impl Orders {
                 .await?;
             }
         }
-        self.store(order, &request.request_name, &request.payload, plan, &carried_out)
-            .await?;
+        self.store(
+            order,
+            &connection,
+            (&request.request_name, &request.payload),
+            plan,
+            &carried_out,
+        )
+        .await?;
         Ok(())
     }
 
@@ -319,9 +330,9 @@ impl Orders {
     async fn store(
         &self,
         order: &Order,
-        name: &str,
-        data: &serde_json::Value,
-        plan: Plan,
+        connection: &Connection,
+        (name, data): (&str, &serde_json::Value),
+        mut plan: Plan,
         carried_out: &[String],
     ) -> Result<(), sqlx::Error> {
         let now = self.clock.now();
@@ -340,6 +351,14 @@ impl Orders {
         if ours != Some(true) {
             // It took too long, and another worker has it now.
             return Ok(());
+        }
+        if connection.settings.shorten_purchase_order_numbers {
+            let with_procore_number = connection.settings.use_procore_contract_number;
+            for task in &mut plan.tasks {
+                if let AnyTask::Commitment(export) = &mut task.task {
+                    find_number(&mut transaction, id, export, with_procore_number).await?;
+                }
+            }
         }
         let owe = |call| order.owes(call);
         let mut traces = Traces {
@@ -481,6 +500,33 @@ impl Orders {
             .map(|detail| detail.id)
             .collect())
     }
+}
+
+/// LOVE-17: finds the short number of a commitment whose own is too long.
+async fn find_number(
+    db: &mut PgConnection,
+    connection_id: Uuid,
+    export: &mut CommitmentExport,
+    with_procore_number: bool,
+) -> Result<(), sqlx::Error> {
+    let Some(of) = export.full_number(with_procore_number) else {
+        return Ok(());
+    };
+    let item = ProcoreItem::new(export.item_type, export.procore_id);
+    let short = match order_numbers::reserve(db, connection_id, item, &of).await? {
+        Reserved::Fits => return Ok(()),
+        Reserved::Short(short) => Ok(short),
+        Reserved::Taken(other) => Err(format!(
+            "its QuickBooks Desktop ID \"{of}\" stands for the longer number {other} of another commitment already. Type another \
+             QuickBooks Desktop ID for it in the ERP Integrations tool, then export it again."
+        )),
+        Reserved::Exhausted => Err(format!(
+            "every short number like its QuickBooks Desktop ID \"{of}\" is taken. Type a shorter QuickBooks Desktop ID for it in the \
+             ERP Integrations tool, then export it again."
+        )),
+    };
+    export.number = Some(OrderNumber { of, short });
+    Ok(())
 }
 
 /// The order of a job names neither its number nor, where a code is not in QuickBooks yet, the standard code to wait for

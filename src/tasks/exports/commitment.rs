@@ -34,6 +34,15 @@ use crate::{
 
 const RET: &str = "PurchaseOrderRet";
 
+/// What a commitment's number becomes, where it cannot stay as it is (LOVE-17).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderNumber {
+    /// The number this is about: typed, or the contract's.
+    pub of: String,
+    /// Its short one; or what keeps it from being used.
+    pub short: Result<String, String>,
+}
+
 /// A commitment on its way to QuickBooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +55,8 @@ pub struct CommitmentExport {
     pub procore_number: Option<String>,
     /// The "QuickBooks Desktop ID" that the approver typed or let fill in.
     pub quickbooks_id: Option<String>,
+    /// What stands for it where its number is too long, or why its number cannot be used.
+    pub number: Option<OrderNumber>,
     /// Its title.
     pub title: Option<String>,
     /// Its description; may hold HTML.
@@ -133,6 +144,7 @@ impl Default for CommitmentExport {
             item_type: ItemType::WorkOrderContract,
             procore_number: None,
             quickbooks_id: None,
+            number: None,
             title: None,
             description: None,
             vendor_id: 0,
@@ -172,8 +184,8 @@ impl CommitmentExport {
         }
     }
 
-    /// The number the purchase order would carry: what was typed, else the contract's. Empty texts are none.
-    fn candidate_number(&self, with_procore_number: bool) -> Option<String> {
+    /// The number as Procore has it: what was typed, else the contract's. Empty texts are none.
+    pub fn full_number(&self, with_procore_number: bool) -> Option<String> {
         let clean = |text: &Option<String>| {
             text::fit_line("number", text.as_deref()?, usize::MAX)
                 .ok()
@@ -183,11 +195,33 @@ impl CommitmentExport {
             .or_else(|| with_procore_number.then(|| clean(&self.procore_number)).flatten())
     }
 
+    /// What was found for a number that cannot stay as it is.
+    fn found_for(&self, number: &str) -> Option<&Result<String, String>> {
+        let found = self.number.as_ref().filter(|found| found.of == number);
+        found.map(|found| &found.short)
+    }
+
+    /// The number the purchase order would carry.
+    fn candidate_number(&self, with_procore_number: bool) -> Option<String> {
+        let number = self.full_number(with_procore_number)?;
+        match self.found_for(&number) {
+            Some(Ok(short)) => Some(short.clone()),
+            _ => Some(number),
+        }
+    }
+
     /// ADV-07 to ADV-09: the purchase order's number.
     fn ref_number(&self, facts: &Facts<'_>) -> Result<String, String> {
-        let Some(number) = self.candidate_number(facts.settings.use_procore_contract_number) else {
+        let Some(number) = self.full_number(facts.settings.use_procore_contract_number) else {
             return Err("QuickBooks Desktop ID can't be blank.".to_owned());
         };
+        match self.found_for(&number) {
+            Some(Ok(short)) => return Ok(short.clone()),
+            Some(Err(why)) => {
+                return Err(format!("{} cannot be sent to ERP because {why}", self.what()));
+            }
+            None => {}
+        }
         let length = number.chars().count();
         if length > purchase_order::REF_NUMBER_MAX {
             let max = purchase_order::REF_NUMBER_MAX;
@@ -402,6 +436,15 @@ impl CommitmentExport {
         );
         match outcome {
             Outcome::Done(effects, mut said) => {
+                if let Some(number) = &self.number
+                    && let Ok(short) = &number.short
+                {
+                    said.push(format!(
+                        "Its number {} is longer than the {} characters of a purchase order number: it is {short} in QuickBooks.",
+                        number.of,
+                        purchase_order::REF_NUMBER_MAX
+                    ));
+                }
                 if let Ok((_, _, true)) = self.texts(facts) {
                     said.push(format!(
                         "The description of {} is longer than the {} characters of QuickBooks' vendor message. It stands in \

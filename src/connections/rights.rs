@@ -48,6 +48,7 @@ pub fn used(settings: &Settings, payments: bool) -> Vec<Readable> {
         .into_iter()
         .filter(|what| match what {
             Readable::Invoices => settings.owner_invoices,
+            Readable::SalesOrders => settings.prime_contract_import,
             Readable::BillPaymentChecks | Readable::BillPaymentCreditCards => payments,
             _ => true,
         })
@@ -75,6 +76,7 @@ fn consequence(what: Readable) -> &'static str {
         | Readable::JournalEntries => "job costs are not complete, and Procore is told none",
         Readable::BillPaymentChecks | Readable::BillPaymentCreditCards => "payments do not come to Procore",
         Readable::Invoices => "owner invoices cannot be exported",
+        Readable::SalesOrders => "they are not offered as prime contracts",
     }
 }
 
@@ -126,6 +128,8 @@ mod tests {
         let plain = used(&settings, false);
         assert!(!plain.contains(&Readable::Invoices) && !plain.contains(&Readable::BillPaymentChecks));
         settings.owner_invoices = true;
+        assert!(!used(&settings, true).contains(&Readable::SalesOrders));
+        settings.prime_contract_import = true;
         assert_eq!(used(&settings, true), Readable::ALL);
     }
 

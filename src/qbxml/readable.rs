@@ -51,6 +51,8 @@ pub enum Readable {
     BillPaymentCreditCards,
     /// Invoices.
     Invoices,
+    /// Sales orders.
+    SalesOrders,
 }
 
 #[derive(YaSerialize)]
@@ -63,7 +65,7 @@ struct OneRq {
 
 impl Readable {
     /// All of them, lists first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Accounts,
         Self::VendorTypes,
         Self::Terms,
@@ -84,6 +86,7 @@ impl Readable {
         Self::BillPaymentChecks,
         Self::BillPaymentCreditCards,
         Self::Invoices,
+        Self::SalesOrders,
     ];
 
     /// The query, and whether these are transactions.
@@ -109,6 +112,7 @@ impl Readable {
             Self::BillPaymentChecks => ("BillPaymentCheckQueryRq", true),
             Self::BillPaymentCreditCards => ("BillPaymentCreditCardQueryRq", true),
             Self::Invoices => ("InvoiceQueryRq", true),
+            Self::SalesOrders => ("SalesOrderQueryRq", true),
         }
     }
 
@@ -135,6 +139,7 @@ impl Readable {
             Self::BillPaymentChecks => "bill payments by check",
             Self::BillPaymentCreditCards => "bill payments by credit card",
             Self::Invoices => "invoices",
+            Self::SalesOrders => "sales orders",
         }
     }
 

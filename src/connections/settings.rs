@@ -98,6 +98,8 @@ pub struct Settings {
     pub payments_since: Option<DateTime<Utc>>,
     /// COMP-43: payments are read from company files of other than US editions too. Intuit documents them for the US alone.
     pub payments_outside_us: bool,
+    /// Bill lines receive the purchase order lines they are about, where quantities count. It cannot be undone.
+    pub link_bills_to_purchase_orders: bool,
     /// LOVE-17: a purchase order number of more than 11 characters gets a short one of its own; else it is refused.
     pub shorten_purchase_order_numbers: bool,
     /// COMP-37: what stands in the memo of a purchase order; its title, where there is no template.
@@ -146,6 +148,7 @@ impl Default for Settings {
             payment_schedule: PaymentSchedule::Never,
             payments_since: None,
             payments_outside_us: false,
+            link_bills_to_purchase_orders: false,
             shorten_purchase_order_numbers: false,
             memo_template: None,
             item_naming: ItemNaming::default(),

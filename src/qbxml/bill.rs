@@ -42,9 +42,9 @@ pub struct BillAdd {
 /// An item line of a new bill, in schema order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
 pub struct ItemLineAdd {
-    /// What is billed.
+    /// What is billed. Never together with a purchase order line, which has its own.
     #[yaserde(rename = "ItemRef")]
-    pub item: ListRef,
+    pub item: Option<ListRef>,
     /// Its text.
     #[yaserde(rename = "Desc")]
     pub desc: Option<String>,
@@ -63,6 +63,20 @@ pub struct ItemLineAdd {
     /// Whether the owner is to be billed for it.
     #[yaserde(rename = "BillableStatus")]
     pub billable_status: String,
+    /// The purchase order line that it receives.
+    #[yaserde(rename = "LinkToTxn")]
+    pub link: Option<LinkToTxn>,
+}
+
+/// A line of another transaction that a line is linked to. It cannot be undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+pub struct LinkToTxn {
+    /// The purchase order.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// Its line.
+    #[yaserde(rename = "TxnLineID")]
+    pub txn_line_id: String,
 }
 
 #[derive(YaSerialize)]
@@ -153,13 +167,14 @@ mod tests {
             memo: Some("March".into()),
             external_guid: Some("{g}".into()),
             lines: vec![ItemLineAdd {
-                item: ListRef::by_id("I"),
+                item: Some(ListRef::by_id("I")),
                 desc: Some("Forms".into()),
                 quantity: None,
                 cost: None,
                 amount: Some(Money::from_cents(-10_000)),
                 customer: ListRef::by_id("J"),
                 billable_status: NOT_BILLABLE.into(),
+                link: None,
             }],
         });
         assert!(

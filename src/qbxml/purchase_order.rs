@@ -162,6 +162,9 @@ pub struct PurchaseOrderRet {
     /// The sum of its lines.
     #[yaserde(rename = "TotalAmount")]
     pub total_amount: Option<Money>,
+    /// Somebody closed it.
+    #[yaserde(rename = "IsManuallyClosed")]
+    pub is_manually_closed: Option<bool>,
     /// Our own id for it, where we made it.
     #[yaserde(rename = "ExternalGUID")]
     pub external_guid: Option<String>,
@@ -190,18 +193,28 @@ pub struct PurchaseOrderLineRet {
     /// What is ordered.
     #[yaserde(rename = "ItemRef")]
     pub item: Option<ListRef>,
+    /// How much, where quantities count.
+    #[yaserde(rename = "Quantity")]
+    pub quantity: Option<Quantity>,
     /// The sum of the line.
     #[yaserde(rename = "Amount")]
     pub amount: Option<Money>,
+    /// How much of it bills and item receipts have received.
+    #[yaserde(rename = "ReceivedQuantity")]
+    pub received: Option<Quantity>,
+    /// Somebody closed it.
+    #[yaserde(rename = "IsManuallyClosed")]
+    pub is_manually_closed: Option<bool>,
 }
 
 /// What is asked back, lines included.
-const WANTED: [&str; 8] = [
+const WANTED: [&str; 9] = [
     "TxnID",
     "EditSequence",
     "VendorRef",
     "RefNumber",
     "TotalAmount",
+    "IsManuallyClosed",
     "ExternalGUID",
     "PurchaseOrderLineRet",
     "PurchaseOrderLineGroupRet",

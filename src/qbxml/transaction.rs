@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::qbxml::{
         ListRef, MessageSetId, Money, Price, Quantity, Version,
-        bill::{self, BillAdd, BillRet, ItemLineAdd},
+        bill::{self, BillAdd, BillRet, ItemLineAdd, LinkToTxn},
         estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod},
         identity::RecordKind,
         invoice::{self, InvoiceAdd, InvoiceLineAdd},
@@ -167,14 +167,25 @@ mod tests {
             lines: ways
                 .iter()
                 .map(|&(quantity, cost, amount)| ItemLineAdd {
-                    item: ListRef::by_id("80-2"),
+                    item: Some(ListRef::by_id("80-2")),
                     desc: text(&"x".repeat(bill::DESC_MAX)),
                     quantity,
                     cost,
                     amount,
                     customer: ListRef::by_id("80-3"),
                     billable_status: bill::NOT_BILLABLE.to_owned(),
+                    link: None,
                 })
+                .chain([ItemLineAdd {
+                    quantity: Quantity::parse("2.5").ok(),
+                    customer: ListRef::by_id("80-3"),
+                    billable_status: bill::NOT_BILLABLE.to_owned(),
+                    link: Some(LinkToTxn {
+                        txn_id: "5A01-1767650001".to_owned(),
+                        txn_line_id: "5A03-1767650001".to_owned(),
+                    }),
+                    ..ItemLineAdd::default()
+                }])
                 .collect(),
         };
         let budget_line = EstimateLineAdd {

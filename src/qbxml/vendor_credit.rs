@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn comp_44_a_bill_below_zero_turned_round_is_written_in_schema_order() {
         let line = |quantity: Option<&str>, amount: Option<i64>| ItemLineAdd {
-            item: ListRef::by_id("I"),
+            item: Some(ListRef::by_id("I")),
             quantity: quantity.map(|text| Quantity::parse(text).unwrap()),
             cost: quantity.map(|_| Price::parse("2.50").unwrap()),
             amount: amount.map(Money::from_cents),

@@ -13,6 +13,7 @@ mod number;
 pub mod owner_invoice;
 mod plain_text;
 pub mod prime_change_order;
+pub mod receipt;
 mod retainage;
 pub mod standard_cost_code;
 pub mod vendor;

@@ -581,6 +581,7 @@ fn changes(kind: RecordKind, known: &KnownLink, stands: &Identity) -> Option<Str
     {
         let words = match kind {
             RecordKind::Bill | RecordKind::Invoice => "it was changed since; a payment does that too",
+            RecordKind::PurchaseOrder => "it was changed since; a bill that receives it does that too",
             RecordKind::VendorCredit => "it was changed since; applying it to a bill does that too",
             _ => "it was changed since",
         };

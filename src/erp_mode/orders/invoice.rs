@@ -136,6 +136,9 @@ fn line(order: RequisitionLineOrder) -> Result<InvoiceLine, String> {
         amount: money(&order.path, "amount", order.amount)?,
         retainage_held: money(&order.path, "retainage_this_period", held)?,
         retainage_released: money(&order.path, "released_work_completed_this_period", released)?,
+        order_line: order
+            .change_order_line_item_origin_id
+            .or(order.commitment_item_origin_id),
     })
 }
 

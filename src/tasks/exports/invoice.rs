@@ -18,14 +18,16 @@ use super::{
     closing_date,
     coding::{self, Amounts, LineCode},
     faults::{Faults, told, within},
-    number, retainage,
+    number,
+    receipt::OpenOrder,
+    retainage,
     written::{self, Expected, Sent, Written},
 };
 use crate::{
     links::{ItemType, ProcoreItem},
     qbxml::{
         Access, ListRef, Money, Request, Response,
-        bill::{self, BillAdd, BillRet, ItemLineAdd},
+        bill::{self, BillAdd, BillRet, ItemLineAdd, LinkToTxn},
         identity::RecordKind,
         purchase_order::{self, PurchaseOrderRet},
         text,
@@ -73,6 +75,8 @@ pub struct InvoiceExport {
     pub lines: Vec<InvoiceLine>,
     /// Our own id for the bill, in braces, derived from the Procore record.
     pub external_guid: String,
+    /// What is left of the purchase order, where its lines are to be received.
+    pub order: Option<OpenOrder>,
     /// The retainage item of the settings, once it has been looked up.
     pub retainage_item: Option<String>,
     /// How far it is.
@@ -103,6 +107,8 @@ pub struct InvoiceLine {
     pub retainage_held: Money,
     /// Released in this period, as a positive amount.
     pub retainage_released: Money,
+    /// The purchase order line it is about, where Procore knows it.
+    pub order_line: Option<String>,
 }
 
 impl Default for InvoiceLine {
@@ -118,11 +124,18 @@ impl Default for InvoiceLine {
             amount: Money::ZERO,
             retainage_held: Money::ZERO,
             retainage_released: Money::ZERO,
+            order_line: None,
         }
     }
 }
 
 impl InvoiceLine {
+    /// The purchase order line and the quantity that it would receive.
+    fn receives(&self) -> Option<(&str, Decimal)> {
+        let line = self.order_line.as_deref().filter(|_| self.is_unit_based)?;
+        Some((line, self.quantity))
+    }
+
     fn is_billed(&self) -> bool {
         !self.amount.is_zero() || (self.is_unit_based && !self.quantity.is_zero())
     }
@@ -137,8 +150,9 @@ pub enum Stage {
         /// The bill it was linked to is gone: links to it do not count.
         anew: bool,
     },
-    /// The vendor is not known: ask the purchase order.
-    FindVendor {
+    /// The vendor is not known, or lines of the purchase order are to be received: read it.
+    #[serde(rename = "find_vendor")]
+    ReadOrder {
         /// The purchase order.
         txn_id: String,
     },
@@ -351,6 +365,7 @@ impl InvoiceExport {
         place: usize,
         line: &InvoiceLine,
         job: Option<&String>,
+        open: &mut Option<OpenOrder>,
         facts: &Facts<'_>,
         faults: &mut Faults,
     ) -> Option<ItemLineAdd> {
@@ -372,14 +387,26 @@ impl InvoiceExport {
             price,
             amount,
         } = coded.amounts;
+        let item = ListRef::by_id(coded.item?);
+        let receipt = open
+            .as_mut()
+            .zip(line.receives())
+            .and_then(|(open, (id, quantity))| {
+                let txn_line_id = open.receive(id, quantity)?;
+                Some(LinkToTxn {
+                    txn_id: open.txn_id.clone(),
+                    txn_line_id,
+                })
+            });
         Some(ItemLineAdd {
-            item: ListRef::by_id(coded.item?),
+            item: receipt.is_none().then_some(item),
             desc: coded.desc,
             quantity,
             cost: price,
             amount,
             customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
             billable_status: bill::NOT_BILLABLE.to_owned(),
+            link: receipt,
         })
     }
 
@@ -412,12 +439,13 @@ impl InvoiceExport {
                  then export the invoice again."
             ));
         }
+        let mut open = self.order.clone();
         let mut lines: Vec<ItemLineAdd> = self
             .lines
             .iter()
             .zip(1..)
             .filter(|(line, _)| line.is_billed())
-            .filter_map(|(line, place)| self.line(place, line, job.as_ref(), facts, &mut faults))
+            .filter_map(|(line, place)| self.line(place, line, job.as_ref(), &mut open, facts, &mut faults))
             .collect();
         let vendor = self.vendor(facts);
         if vendor.is_none() {
@@ -432,13 +460,14 @@ impl InvoiceExport {
         let retainage_item = facts.settings.retainage_item_list_id.clone().unwrap_or_default();
         let job = job.unwrap_or_default();
         lines.extend(self.retainage().into_iter().map(|(desc, amount)| ItemLineAdd {
-            item: ListRef::by_id(&retainage_item),
+            item: Some(ListRef::by_id(&retainage_item)),
             desc: Some(desc.to_owned()),
             quantity: None,
             cost: None,
             amount: Some(amount),
             customer: ListRef::by_id(&job),
             billable_status: bill::NOT_BILLABLE.to_owned(),
+            link: None,
         }));
         Ok(BillAdd {
             vendor: ListRef::by_id(vendor.unwrap_or_default()),
@@ -520,12 +549,16 @@ impl InvoiceExport {
         {
             return refused(Failure::new(FailureCode::Setting, fault));
         }
-        let stage = if self.vendor(facts).is_some() {
+        let receives = facts.settings.link_bills_to_purchase_orders
+            && self.kind() == RecordKind::Bill
+            && self.lines.iter().any(|line| line.receives().is_some());
+        let stage = if self.vendor(facts).is_some() && !receives {
             Stage::Add
         } else {
-            Stage::FindVendor { txn_id }
+            Stage::ReadOrder { txn_id }
         };
         let next = Self {
+            order: receives.then(OpenOrder::default),
             retainage_item: facts.settings.retainage_item_list_id.clone(),
             ..self.at(stage)
         };
@@ -550,7 +583,7 @@ impl InvoiceExport {
         }
     }
 
-    fn vendor_found(self, txn_id: &str, answers: &[Response]) -> Turn<Self> {
+    fn order_read(self, txn_id: &str, answers: &[Response]) -> Turn<Self> {
         let found = match written::found::<PurchaseOrderRet>(answers, "PurchaseOrderRet", &self.what()) {
             Ok(found) => found,
             Err(Trouble::Later(reason)) => return Turn::Later(self, reason),
@@ -562,8 +595,15 @@ impl InvoiceExport {
             .and_then(|order| order.party_list_id);
         match vendor {
             Some(vendor) => {
+                let open = self.order.as_ref().map(|_| {
+                    let orders = answers.iter().flat_map(Response::pieces);
+                    let mut read = orders.filter_map(|piece| piece.read::<PurchaseOrderRet>().ok());
+                    read.find(|order| order.txn_id == txn_id)
+                        .map_or_else(OpenOrder::default, |order| OpenOrder::of(&order))
+                });
                 let next = Self {
-                    vendor_list_id: Some(vendor),
+                    vendor_list_id: self.vendor_list_id.clone().or(Some(vendor)),
+                    order: open,
                     ..self.at(Stage::Add)
                 };
                 Turn::Continue(next, Effects::default())
@@ -683,7 +723,7 @@ impl Machine for InvoiceExport {
         match self.stage {
             Stage::Add => Access::Write,
             Stage::Prepare { .. }
-            | Stage::FindVendor { .. }
+            | Stage::ReadOrder { .. }
             | Stage::FindOut
             | Stage::ReadBack { .. }
             | Stage::Recheck { .. }
@@ -697,7 +737,7 @@ impl Machine for InvoiceExport {
                 let linked = (!anew).then(|| self.linked(facts)).flatten();
                 linked.unwrap_or_else(|| self.prepare(facts))
             }
-            Stage::FindVendor { txn_id } => Step::Ask(vec![purchase_order::by_id(txn_id)]),
+            Stage::ReadOrder { txn_id } => Step::Ask(vec![purchase_order::by_id(txn_id)]),
             // Another item was chosen meanwhile: it must be looked up first.
             Stage::Add if self.retainage_item != facts.settings.retainage_item_list_id => {
                 Step::Advance(self.at(Stage::Prepare { anew: true }), Effects::default())
@@ -722,7 +762,7 @@ impl Machine for InvoiceExport {
     fn answer(self, answers: &[Response], facts: &Facts<'_>) -> Turn<Self> {
         match self.stage.clone() {
             Stage::Add => self.added(answers),
-            Stage::FindVendor { txn_id } => self.vendor_found(&txn_id, answers),
+            Stage::ReadOrder { txn_id } => self.order_read(&txn_id, answers),
             _ => self.looked_up(answers, facts),
         }
     }

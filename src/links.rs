@@ -47,8 +47,10 @@ pub enum ItemType {
     RequisitionContractDetailItem,
     /// A change order line of a subcontractor invoice.
     RequisitionChangeOrderItem,
-    /// A payment of a subcontractor invoice.
+    /// A payment of a subcontractor invoice, that came from QuickBooks.
     InvoicePayment,
+    /// A payment of a subcontractor invoice that was made with Procore Pay.
+    ContractPayment,
     /// An owner invoice.
     PaymentApplication,
     /// A line of an owner invoice.
@@ -77,6 +79,7 @@ impl ItemType {
             Self::RequisitionContractDetailItem => "requisition_contract_detail_item",
             Self::RequisitionChangeOrderItem => "requisition_change_order_item",
             Self::InvoicePayment => "invoice_payment",
+            Self::ContractPayment => "contract_payment",
             Self::PaymentApplication => "payment_application",
             Self::PaymentApplicationItem => "payment_application_line_item",
         }

@@ -116,6 +116,10 @@ pub struct Settings {
     pub owner_retainage_item_list_id: Option<String>,
     /// QBD-08: prime contract change orders become lines of the job's estimate.
     pub prime_contract_change_orders: bool,
+    /// Payments that were made with Procore Pay become checks that pay the invoices' bills.
+    pub payments_from_procore: bool,
+    /// `ListID` of the bank account these checks are drawn on.
+    pub payment_account_list_id: Option<String>,
     /// QBD-20: estimates and sales orders of linked jobs can be imported as prime contracts.
     pub prime_contract_import: bool,
     /// QBD-19: an estimate of a linked job can be imported as a budget.
@@ -157,6 +161,8 @@ impl Default for Settings {
             owner_invoices: false,
             owner_retainage_item_list_id: None,
             prime_contract_change_orders: false,
+            payments_from_procore: false,
+            payment_account_list_id: None,
             prime_contract_import: false,
             budget_import: false,
             batch_size: 20,

@@ -35,6 +35,7 @@ mod commitment;
 mod invoice;
 mod job;
 mod owner_invoice;
+mod payment;
 mod prime_change_order;
 mod standard_cost_code;
 mod sub_job;
@@ -116,10 +117,16 @@ pub fn read(
     payload: &serde_json::Value,
     settings: &Settings,
 ) -> Result<ErpEvent, EventError> {
+    // The dictionary's heading says one name, its example the other.
+    let request_name = match request_name {
+        "create_contract_payment" => "create_payment",
+        other => other,
+    };
     let is_on = |switch| match switch {
         Switch::OwnerInvoices => settings.owner_invoices,
         Switch::PrimeContractChangeOrders => settings.prime_contract_change_orders,
         Switch::PrimeContractImport => settings.prime_contract_import,
+        Switch::PaymentsFromProcore => settings.payments_from_procore,
         Switch::SubJobs => settings.sub_jobs,
     };
     match catalog::find(request_name).map(|event| event.handling) {
@@ -144,6 +151,7 @@ pub fn plan(event: ErpEvent, known: &Known<'_>) -> Plan {
         ErpEvent::ExportBudget(order) => budget::plan(*order, known, &mut plan),
         ErpEvent::CreateChangeOrder(order) => change_order::plan(*order, known, &mut plan),
         ErpEvent::CreateRequisitions(orders) => invoice::plan(orders, known, &mut plan),
+        ErpEvent::CreatePayment(order) => payment::plan(*order, known, &mut plan),
         ErpEvent::CreatePaymentApplication(order) => owner_invoice::plan(*order, known, &mut plan),
         ErpEvent::CreatePrimeChangeOrder(order) => prime_change_order::plan(*order, known, &mut plan),
         ErpEvent::SyncStandardCostCodes {

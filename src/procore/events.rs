@@ -19,6 +19,7 @@ mod change_order;
 mod codes;
 mod commitment;
 mod job;
+mod payment;
 mod payment_application;
 mod prime_change_order;
 mod requisition;
@@ -31,6 +32,7 @@ pub use change_order::{ChangeOrderLineOrder, ChangeOrderOrder};
 pub use codes::{CodePart, StandardCostCodeOrder};
 pub use commitment::{CommitmentKind, CommitmentLineOrder, CommitmentOrder, LineCostCode};
 pub use job::{JobOrder, ProjectCostCode};
+pub use payment::PaymentOrder;
 pub use payment_application::{PaymentApplicationLineOrder, PaymentApplicationOrder};
 pub use prime_change_order::{PrimeChangeLineOrder, PrimeChangeOrderOrder};
 pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrder};
@@ -91,6 +93,8 @@ pub enum ErpEvent {
     ExportBudget(Box<BudgetOrder>),
     /// Export a commitment change order.
     CreateChangeOrder(Box<ChangeOrderOrder>),
+    /// Export a payment.
+    CreatePayment(Box<PaymentOrder>),
     /// Export an owner invoice.
     CreatePaymentApplication(Box<PaymentApplicationOrder>),
     /// Export a prime contract change order.
@@ -240,6 +244,7 @@ fn read(request_name: &str, payload: &Value) -> Result<ErpEvent, ReadError> {
             ErpEvent::CreateChangeOrder(Box::new(change_order::read(&order)?))
         }
         "create_budget" | "update_budget" => ErpEvent::ExportBudget(Box::new(budget::read(&order)?)),
+        "create_payment" => ErpEvent::CreatePayment(Box::new(payment::read(&order)?)),
         "create_payment_application" => {
             ErpEvent::CreatePaymentApplication(Box::new(payment_application::read(&order)?))
         }
@@ -658,6 +663,7 @@ mod tests {
                 "create_commitment_change_order",
                 "create_job_in_procore",
                 "create_or_update_job",
+                "create_payment",
                 "create_payment_application",
                 "create_prime_contract_change_order",
                 "create_requisitions",

@@ -56,6 +56,8 @@ pub struct Contents {
     pub choose_customer: bool,
     /// Payments can be synced (US editions).
     pub sync_payments: bool,
+    /// Payments that were made with Procore Pay can be exported.
+    pub payments_from_procore: bool,
     /// QBD-02: owner invoices can be exported.
     pub owner_invoices: bool,
     /// QBD-08: prime contract change orders can be exported.
@@ -93,10 +95,10 @@ pub fn document(contents: &Contents) -> Value {
             "commitment_items": commitment_items(),
             "requisitions": requisitions(contents),
             "contract_payments": {
-                "enabled": contents.sync_payments,
-                "tab": {"enabled": contents.sync_payments},
+                "enabled": contents.sync_payments || contents.payments_from_procore,
+                "tab": {"enabled": contents.sync_payments || contents.payments_from_procore},
                 "configs": {
-                    "export": off(),
+                    "export": {"enabled": contents.payments_from_procore},
                     "import": {"enabled": contents.sync_payments, "minimum_sync_version": "0"},
                 },
             },

@@ -4,7 +4,7 @@
 
 use yaserde::{YaDeserialize, YaSerialize};
 
-use super::{Access, Money, Request};
+use super::{Access, ListRef, Money, Request, transaction::TransactionQuery};
 
 /// The element of a payment by check.
 pub const CHECK_RET: &str = "BillPaymentCheckRet";
@@ -105,6 +105,160 @@ pub fn check_query(from: &str) -> Request {
 /// Asks for the payments by credit card that were changed at or after this local time (no offset).
 pub fn credit_card_query(from: &str) -> Request {
     query("BillPaymentCreditCardQueryRq", from)
+}
+
+/// The longest check number.
+pub const REF_NUMBER_MAX: usize = 11;
+/// The element of a bill.
+pub const BILL_RET: &str = "BillRet";
+
+/// A check that pays bills, in schema order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+pub struct BillPaymentCheckAdd {
+    /// Whom it goes to.
+    #[yaserde(rename = "PayeeEntityRef")]
+    pub payee: ListRef,
+    /// The bill's A/P account.
+    #[yaserde(rename = "APAccountRef")]
+    pub ap_account: Option<ListRef>,
+    /// Its date, `YYYY-MM-DD`.
+    #[yaserde(rename = "TxnDate")]
+    pub txn_date: Option<String>,
+    /// What it is drawn on.
+    #[yaserde(rename = "BankAccountRef")]
+    pub bank_account: ListRef,
+    /// Instead of a number.
+    #[yaserde(rename = "IsToBePrinted")]
+    pub is_to_be_printed: Option<bool>,
+    /// Its number.
+    #[yaserde(rename = "RefNumber")]
+    pub ref_number: Option<String>,
+    /// A note.
+    #[yaserde(rename = "Memo")]
+    pub memo: Option<String>,
+    /// Our own id for it, in braces.
+    #[yaserde(rename = "ExternalGUID")]
+    pub external_guid: Option<String>,
+    /// What it pays.
+    #[yaserde(rename = "AppliedToTxnAdd")]
+    pub applied: Vec<AppliedToTxnAdd>,
+}
+
+/// A bill that a check pays, or a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaSerialize)]
+pub struct AppliedToTxnAdd {
+    /// The bill.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// How much of it.
+    #[yaserde(rename = "PaymentAmount")]
+    pub payment_amount: Money,
+}
+
+#[derive(YaSerialize)]
+struct BillPaymentCheckAddRq {
+    #[yaserde(rename = "BillPaymentCheckAdd")]
+    add: BillPaymentCheckAdd,
+    #[yaserde(rename = "IncludeRetElement")]
+    include: Vec<String>,
+}
+
+/// A check as far as it is needed to know it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
+pub struct OwnCheckRet {
+    /// Its id.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// Changes with every change.
+    #[yaserde(rename = "EditSequence")]
+    pub edit_sequence: Option<String>,
+    /// Our own id for it, where we made it.
+    #[yaserde(rename = "ExternalGUID")]
+    pub external_guid: Option<String>,
+}
+
+/// A bill as far as it matters for its payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
+pub struct OpenBillRet {
+    /// Its id.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// Whom it owes.
+    #[yaserde(rename = "VendorRef")]
+    pub vendor: Option<ListRef>,
+    /// Its A/P account.
+    #[yaserde(rename = "APAccountRef")]
+    pub account: Option<ListRef>,
+    /// The sum of its lines.
+    #[yaserde(rename = "AmountDue")]
+    pub amount_due: Option<Money>,
+    /// What is linked to it.
+    #[yaserde(rename = "LinkedTxn")]
+    pub linked: Vec<LinkedToBill>,
+}
+
+/// Something that is linked to a bill.
+#[derive(Clone, Debug, Default, PartialEq, Eq, YaDeserialize)]
+pub struct LinkedToBill {
+    /// Its id.
+    #[yaserde(rename = "TxnID")]
+    pub txn_id: String,
+    /// `BillPaymentCheck`, `VendorCredit`, `PurchaseOrder` …
+    #[yaserde(rename = "TxnType")]
+    pub kind: String,
+    /// How much of it applies; of payments and credits below zero.
+    #[yaserde(rename = "Amount")]
+    pub amount: Option<Money>,
+}
+
+impl OpenBillRet {
+    /// What is left to be paid: payments and credits stand on it with their amounts, what it receives does not count.
+    pub fn open(&self) -> Money {
+        let settles =
+            |linked: &&LinkedToBill| !matches!(linked.kind.as_str(), "PurchaseOrder" | "ItemReceipt");
+        let settled: Money = self
+            .linked
+            .iter()
+            .filter(settles)
+            .filter_map(|linked| linked.amount)
+            .sum();
+        self.amount_due.unwrap_or(Money::ZERO) + settled
+    }
+
+    /// The checks that pay it.
+    pub fn checks(&self) -> Vec<String> {
+        let checks = self
+            .linked
+            .iter()
+            .filter(|linked| linked.kind == "BillPaymentCheck");
+        checks.map(|linked| linked.txn_id.clone()).collect()
+    }
+}
+
+/// Adds a check; the answer is kept small.
+pub fn add_check(add: BillPaymentCheckAdd) -> Request {
+    let include = ["TxnID", "EditSequence"].map(str::to_owned).to_vec();
+    Request::new(
+        "BillPaymentCheckAddRq",
+        Access::Write,
+        &BillPaymentCheckAddRq { add, include },
+    )
+}
+
+/// Asks for checks by their ids. Of those that are not there, status 500 or 3120 tells.
+pub fn checks_by_id(txn_ids: &[String]) -> Request {
+    TransactionQuery::by_ids(txn_ids).request(
+        "BillPaymentCheckQueryRq",
+        &["TxnID", "EditSequence", "ExternalGUID"],
+    )
+}
+
+/// Asks for a bill with what is linked to it.
+pub fn open_bill(txn_id: &str) -> Request {
+    TransactionQuery::by_id_with_links(txn_id).request(
+        "BillQueryRq",
+        &["TxnID", "VendorRef", "APAccountRef", "AmountDue", "LinkedTxn"],
+    )
 }
 
 #[cfg(test)]

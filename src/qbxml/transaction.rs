@@ -115,6 +115,7 @@ mod tests {
     use crate::qbxml::{
         ListRef, MessageSetId, Money, Price, Quantity, Version,
         bill::{self, BillAdd, BillRet, ItemLineAdd, LinkToTxn},
+        bill_payment::{self, AppliedToTxnAdd, BillPaymentCheckAdd},
         estimate::{self, EstimateAdd, EstimateLineAdd, EstimateLineMod, EstimateMod},
         identity::RecordKind,
         invoice::{self, InvoiceAdd, InvoiceLineAdd},
@@ -206,7 +207,25 @@ mod tests {
             edit_sequence: "1767650001".to_owned(),
             lines: std::iter::once(kept).chain(new).collect(),
         };
+        let check = |number: Option<String>| BillPaymentCheckAdd {
+            payee: ListRef::by_id("80-1"),
+            ap_account: Some(ListRef::by_id("80-4")),
+            txn_date: text("2026-04-02"),
+            bank_account: ListRef::by_id("80-5"),
+            is_to_be_printed: number.is_none().then_some(false),
+            ref_number: number,
+            memo: text("Paid"),
+            external_guid: text("{1F6E4C52-7C1B-4D6B-9C5E-0A1B2C3D4E03}"),
+            applied: vec![AppliedToTxnAdd {
+                txn_id: "5A01-1767650001".to_owned(),
+                payment_amount: Money::from_cents(40_000),
+            }],
+        };
         vec![
+            bill_payment::add_check(check(text(&"1".repeat(bill_payment::REF_NUMBER_MAX)))),
+            bill_payment::add_check(check(None)),
+            bill_payment::checks_by_id(&["5A01-1767650001".to_owned()]),
+            bill_payment::open_bill("5A01-1767650001"),
             purchase_order::add(order),
             purchase_order::modify(change),
             bill::add(bill.clone()),

@@ -105,6 +105,8 @@ any_task! {
     Unlink(unlink::Unlink) = "unlink",
     /// A change order of either kind unlinked, once its lines are gone from QuickBooks.
     UnlinkChangeOrder(unlink::change_order::UnlinkChangeOrder) = "unlink_change_order",
+    /// A payment made with Procore Pay → a check.
+    Payment(exports::payment::PaymentExport) = "payment",
     /// Job costs → the budget's ERP columns.
     JobCostsImport(imports::job_costs::JobCostsImport) = "job_costs_import",
     /// An estimate → the figures of a project's budget.

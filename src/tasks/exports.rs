@@ -11,6 +11,7 @@ pub mod invoice;
 pub mod job;
 mod number;
 pub mod owner_invoice;
+pub mod payment;
 mod plain_text;
 pub mod prime_change_order;
 pub mod receipt;

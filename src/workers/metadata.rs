@@ -69,6 +69,7 @@ async fn contents(db: &PgPool, connection: &Connection) -> Result<Contents, sqlx
         sync_payments: connection.company_file.country.is_empty()
             || connection.company_file.is_us()
             || connection.settings.payments_outside_us,
+        payments_from_procore: connection.settings.payments_from_procore,
         owner_invoices: connection.settings.owner_invoices,
         prime_contract_change_orders: connection.settings.prime_contract_change_orders,
         prime_contract_import: connection.settings.prime_contract_import,

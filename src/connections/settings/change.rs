@@ -49,6 +49,9 @@ pub enum SettingsError {
     /// The item cannot carry retainage, and why.
     #[error("{0}")]
     RetainageItem(String),
+    /// The account cannot pay bills, and why.
+    #[error("{0}")]
+    PaymentAccount(String),
     /// There is no change with this number.
     #[error("there is no change {0}; `plumbline settings history` lists them")]
     NoSuchChange(i32),
@@ -226,7 +229,49 @@ async fn check(
             retainage_item(db, id, item).await?;
         }
     }
+    let account = &after.payment_account_list_id;
+    if let Some(account) = account
+        .as_ref()
+        .filter(|_| before.payment_account_list_id != *account)
+    {
+        payment_account(db, id, account).await?;
+    }
+    if after.payments_from_procore && account.is_none() {
+        return Err(SettingsError::PaymentAccount(
+            "payments_from_procore needs payment_account_list_id: the bank account that checks are drawn on"
+                .to_owned(),
+        ));
+    }
     Ok(())
+}
+
+/// The account that checks are drawn on.
+async fn payment_account(db: &mut PgConnection, id: Uuid, account: &str) -> Result<(), SettingsError> {
+    let known = sqlx::query!(
+        "select full_name, detail, is_active from mirror_records
+         where connection_id = $1 and kind = 'account' and list_id = $2",
+        id,
+        account
+    )
+    .fetch_optional(db)
+    .await?;
+    let why = match known {
+        None => format!("QuickBooks has no account with ListID {account}"),
+        Some(known) if known.detail.as_deref() != Some("Bank") => {
+            format!(
+                "{} is not a bank account; checks are drawn on one",
+                known.full_name
+            )
+        }
+        Some(known) if !known.is_active => {
+            format!(
+                "{} is inactive in QuickBooks; make it active first",
+                known.full_name
+            )
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(SettingsError::PaymentAccount(why))
 }
 
 async fn retainage_item(db: &mut PgConnection, id: Uuid, item: &str) -> Result<(), SettingsError> {

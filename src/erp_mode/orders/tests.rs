@@ -506,6 +506,7 @@ fn reference_payloads_are_planned_where_present() {
         "create_commitment_change_order",
         "create_budget",
         "create_requisitions",
+        "create_payment",
         "create_payment_application",
         "create_prime_contract_change_order",
         "unlink_payment_application",

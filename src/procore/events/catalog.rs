@@ -25,6 +25,8 @@ pub enum Switch {
     PrimeContractChangeOrders,
     /// Prime contracts from QuickBooks.
     PrimeContractImport,
+    /// Payments made with Procore Pay.
+    PaymentsFromProcore,
     /// Sub jobs.
     SubJobs,
 }
@@ -36,6 +38,7 @@ impl Switch {
             Self::OwnerInvoices => "owner_invoices",
             Self::PrimeContractChangeOrders => "prime_contract_change_orders",
             Self::PrimeContractImport => "prime_contract_import",
+            Self::PaymentsFromProcore => "payments_from_procore",
             Self::SubJobs => "sub_jobs",
         }
     }
@@ -190,8 +193,10 @@ pub const EVENTS: [EventKind; 51] = [
         "Each invoice becomes a bill; one below zero a vendor credit, with the setting `negative_invoices_as_vendor_credits`.",
     ),
     handled("reset_requisition", "The link is forgotten."),
-    refused(
+    switched(
         "create_payment",
+        Switch::PaymentsFromProcore,
+        "The payment becomes a check that pays the invoice's bill.",
         "Payments are not exported to QuickBooks. Pay the bill in QuickBooks; the payment then comes to Procore by itself.",
     ),
     refused(

@@ -298,6 +298,13 @@ impl PaymentsImport {
         rows: &mut Vec<(KnownPayment, bool)>,
         effects: &mut Effects,
     ) {
+        // Procore made it: it knows of it.
+        let is_procores = facts.links.iter().any(|link| {
+            link.item.item_type == ItemType::ContractPayment && link.quickbooks_id == slim.txn_id
+        });
+        if is_procores {
+            return;
+        }
         let known: Vec<&KnownPayment> = facts
             .payments
             .iter()
@@ -426,7 +433,7 @@ impl Machine for PaymentsImport {
             .chain(&self.gone)
             .collect();
         Wants {
-            linked_ids: bills.into_iter().cloned().collect(),
+            linked_ids: bills.union(&payments).map(|id| (*id).clone()).collect(),
             payments: payments.into_iter().cloned().collect(),
             ..Wants::default()
         }

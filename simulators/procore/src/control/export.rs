@@ -4,7 +4,7 @@ use axum::{Json, extract::Path};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::companies::read;
+use super::{companies::read, payments};
 use crate::{
     call::Call,
     erp::{
@@ -45,6 +45,7 @@ fn kinds(what: &str) -> Option<&'static [Kind]> {
         "budget" | "budgets" => &[Kind::Budget],
         "change_order" | "change_orders" => &[Kind::ChangeOrder],
         "requisitions" | "requisition" => &[Kind::Requisition],
+        "contract_payment" | "contract_payments" => &[Kind::ContractPayment],
         "payment_application" | "payment_applications" => &[Kind::PaymentApplication],
         _ => return None,
     })
@@ -160,6 +161,13 @@ fn ready(world: &World, company: i64, record: &Record) -> Result<(), ApiError> {
                 Ok(())
             }
         }
+        Kind::ContractPayment => {
+            if synced(Kind::Requisition, record.number("requisition_id")) {
+                Ok(())
+            } else {
+                refuse("has no synced invoice")
+            }
+        }
         Kind::Requisition => {
             let contract = record.holder_id;
             if !matches!(
@@ -228,6 +236,10 @@ fn order(world: &mut World, company: i64, records: &[Record], extras: &Extras) -
                     });
                     crate::erp::budgets::event(world, company, record, detail)
                 }
+                Kind::ContractPayment => (
+                    "create_contract_payment",
+                    payments::event(world, company, record, detail),
+                ),
                 Kind::PaymentApplication => (
                     "create_payment_application",
                     prime::payment_application(world, company, record, detail),

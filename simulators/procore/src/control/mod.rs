@@ -5,6 +5,7 @@
 pub(crate) mod clicks;
 pub(crate) mod companies;
 pub(crate) mod export;
+pub(crate) mod payments;
 pub(crate) mod prime;
 pub(crate) mod records;
 pub(crate) mod state;
@@ -70,6 +71,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             &format!("{company}/payment-applications/{{id}}/unlink"),
             post(prime::unlink_payment_application),
         )
+        .route(&format!("{company}/contract-payments"), post(payments::create))
         .route(&format!("{company}/requisitions"), post(records::requisitions))
         .route(
             &format!("{company}/records/{{kind}}/{{id}}"),

@@ -18,6 +18,8 @@ pub mod orders;
 
 /// Subjects of tasks that are about no single Procore record.
 pub mod subjects {
+    /// Reading the company file's classes.
+    pub const CLASSES: &str = "classes";
     /// Reading the company file's lists.
     pub const LISTS: &str = "lists";
     /// Reading vendors.
@@ -56,6 +58,19 @@ pub mod priorities {
     pub const IMPORT: i16 = 60;
     /// Readings by schedule.
     pub const SCHEDULED: i16 = 70;
+}
+
+/// Reading the classes, which from now on stand for cost types.
+pub fn reading_of_classes() -> NewTask {
+    NewTask {
+        subject: subjects::CLASSES.to_owned(),
+        label: "Reading of the company file's classes".to_owned(),
+        task: AnyTask::ListRefresh(ListRefresh::new([ListKind::Class])),
+        detail: None,
+        erp_request_id: None,
+        needs: Vec::new(),
+        priority: priorities::LISTS,
+    }
 }
 
 /// The first reading of all lists, before anything is written.

@@ -24,10 +24,12 @@ pub enum ListKind {
     VendorType,
     /// Payment terms.
     Terms,
+    /// Classes, where they stand for cost types.
+    Class,
 }
 
 impl ListKind {
-    /// All of them, in the order they are read: what others refer to comes first.
+    /// Those that must be known before anything is written, in the order they are read: what others refer to comes first.
     pub const ALL: [Self; 8] = [
         Self::Account,
         Self::VendorType,
@@ -50,12 +52,16 @@ impl ListKind {
             Self::Item => "item",
             Self::VendorType => "vendor_type",
             Self::Terms => "terms",
+            Self::Class => "class",
         }
     }
 
     /// Reads the name in the database.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .chain([Self::Class])
+            .find(|kind| kind.as_str() == text)
     }
 
     /// What a person calls one record of it.
@@ -69,6 +75,7 @@ impl ListKind {
             Self::Item => "item",
             Self::VendorType => "vendor type",
             Self::Terms => "terms",
+            Self::Class => "class",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod account;
 pub mod address;
 pub mod bill;
 pub mod bill_payment;
+pub mod class;
 pub mod company;
 pub mod company_file;
 pub mod cost_transaction;

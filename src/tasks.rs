@@ -45,6 +45,8 @@ pub struct Wants {
     pub item_names: Vec<String>,
     /// Item `ListID`s to look up in the mirror.
     pub item_ids: Vec<String>,
+    /// Classes' `FullName`s to look up in the mirror.
+    pub class_names: Vec<String>,
     /// Procore records whose link to QuickBooks is needed.
     pub links: Vec<ProcoreItem>,
     /// QuickBooks ids (bills, payments, vendors …) whose link to Procore is needed.
@@ -74,6 +76,8 @@ pub struct Facts<'a> {
     pub names: &'a [NameHolder],
     /// Mirrored items that match the wanted names or ids.
     pub items: &'a [MirrorRecord],
+    /// Mirrored classes with the wanted names.
+    pub classes: &'a [MirrorRecord],
     /// Links that match the wanted Procore records or QuickBooks ids.
     pub links: &'a [Link],
     /// Payments known of the wanted payment ids.

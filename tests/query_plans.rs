@@ -239,10 +239,10 @@ async fn plans_made_while_a_table_is_empty_still_find_their_rows_when_it_is_full
     let queries = [
         (
             "facts",
-            "uuid, text[], text[], text[], text[], bigint[], text[]",
+            "uuid, text[], text[], text[], text[], bigint[], text[], text[]",
             statement(&["holder", "by_name.*", "by_record.*"]),
             format!(
-                "'{id}', '{{v 4711}}', '{{v 4711}}', '{{L-4712}}', '{{vendor}}', '{{4711}}', '{{L-4712}}'"
+                "'{id}', '{{v 4711}}', '{{v 4711}}', '{{L-4712}}', '{{vendor}}', '{{4711}}', '{{L-4712}}', '{{v 4711}}'"
             ),
         ),
         (
@@ -281,7 +281,7 @@ async fn plans_made_while_a_table_is_empty_still_find_their_rows_when_it_is_full
         "with vendors as (
              insert into mirror_records (connection_id, kind, list_id, name, full_name, name_key, is_active, data, seen_at)
              select '{id}', kind, 'L-' || n, 'V ' || n, 'V ' || n, 'v ' || n, true, '{{}}', now()
-             from generate_series(1, 5000) n, unnest('{{vendor, item}}'::text[]) kind
+             from generate_series(1, 5000) n, unnest('{{vendor, item, class}}'::text[]) kind
          ), linked as (
              insert into links (connection_id, item_type, item_id, origin_id, quickbooks_id, linked_at)
              select '{id}', 'vendor', n, 'L-' || n, 'L-' || n, now() from generate_series(1, 5000) n

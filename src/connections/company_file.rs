@@ -22,6 +22,8 @@ pub struct CompanyFile {
     pub supported_versions: Vec<String>,
     /// Whether inventory and purchase orders are switched on; `None` until seen.
     pub uses_inventory: Option<bool>,
+    /// Whether class tracking is switched on; `None` until seen.
+    pub uses_classes: Option<bool>,
     /// The closing date, `YYYY-MM-DD`, where there is one.
     pub closing_date: Option<String>,
 }

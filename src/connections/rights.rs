@@ -49,6 +49,7 @@ pub fn used(settings: &Settings, payments: bool) -> Vec<Readable> {
         .filter(|what| match what {
             Readable::Invoices => settings.owner_invoices,
             Readable::SalesOrders => settings.prime_contract_import,
+            Readable::Classes => settings.classes_as_cost_types,
             Readable::BillPaymentChecks | Readable::BillPaymentCreditCards => payments,
             _ => true,
         })
@@ -61,6 +62,9 @@ fn consequence(what: Readable) -> &'static str {
         Readable::Accounts => "no income or expense account can be chosen for cost codes",
         Readable::VendorTypes => "no vendor type can be chosen for companies",
         Readable::Terms => "due dates of vendors are not known",
+        Readable::Classes => {
+            "the classes of cost types are not known: commitments and invoices cannot be exported"
+        }
         Readable::Items => "cost codes, and everything coded to them, cannot be exported",
         Readable::Vendors => "companies, commitments and invoices cannot be exported",
         Readable::Customers => "projects, and everything of them, cannot be exported",
@@ -126,10 +130,13 @@ mod tests {
     fn what_is_not_used_is_not_asked_for() {
         let mut settings = Settings::default();
         let plain = used(&settings, false);
-        assert!(!plain.contains(&Readable::Invoices) && !plain.contains(&Readable::BillPaymentChecks));
+        for unused in [Readable::Invoices, Readable::BillPaymentChecks, Readable::Classes] {
+            assert!(!plain.contains(&unused), "{unused:?}");
+        }
         settings.owner_invoices = true;
         assert!(!used(&settings, true).contains(&Readable::SalesOrders));
         settings.prime_contract_import = true;
+        settings.classes_as_cost_types = true;
         assert_eq!(used(&settings, true), Readable::ALL);
     }
 

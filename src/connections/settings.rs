@@ -90,6 +90,8 @@ pub struct Settings {
     pub retainage_item_list_id: Option<String>,
     /// COMP-44: a subcontractor invoice below zero becomes a vendor credit, and is not refused.
     pub negative_invoices_as_vendor_credits: bool,
+    /// COMP-21: each line of purchase orders, bills and vendor credits carries the class of its cost type.
+    pub classes_as_cost_types: bool,
     /// QBD-10, QBD-21: sub jobs go both ways, as jobs nested under the project's job.
     pub sub_jobs: bool,
     /// Payments: how often.
@@ -148,6 +150,7 @@ impl Default for Settings {
             update_vendors_on_refresh: false,
             retainage_item_list_id: None,
             negative_invoices_as_vendor_credits: false,
+            classes_as_cost_types: false,
             sub_jobs: false,
             payment_schedule: PaymentSchedule::Never,
             payments_since: None,

@@ -31,6 +31,7 @@ use crate::{
 mod amounts;
 mod budget;
 mod change_order;
+mod codes;
 mod commitment;
 mod invoice;
 mod job;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     client::ProcoreClient,
+    events::CostTypeOrder,
     paths,
     reader::Reader,
     sync::{ItemError, SyncCall, Synced, sync},
@@ -40,6 +41,14 @@ pub async fn put(client: &ProcoreClient) -> Synced {
         halve: false,
     };
     sync(client, &call, &[other(&known)]).await
+}
+
+/// The cost type that Procore knows by this third-party id: only "Other" has one.
+pub(crate) fn of_origin(origin_id: &str) -> Option<CostTypeOrder> {
+    (origin_id == ORIGIN_ID).then(|| CostTypeOrder {
+        name: NAME.to_owned(),
+        code: CODE.to_owned(),
+    })
 }
 
 /// The cost type "Other" among these, linked or not.

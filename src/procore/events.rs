@@ -26,6 +26,7 @@ mod requisition;
 mod sub_job;
 mod unlink;
 mod vendor;
+mod wbs;
 
 pub use budget::{BudgetLineOrder, BudgetOrder, BudgetTransactionOrder};
 pub use change_order::{ChangeOrderLineOrder, ChangeOrderOrder};
@@ -39,6 +40,8 @@ pub use requisition::{RequisitionItemKind, RequisitionLineOrder, RequisitionOrde
 pub use sub_job::SubJobOrder;
 pub use unlink::{UnlinkChangeOrderOrder, UnlinkOrder, UnlinkPaymentApplicationOrder};
 pub use vendor::VendorOrder;
+pub(crate) use wbs::segments_of;
+pub use wbs::{CostTypeOrder, LineSegments};
 
 /// Why a payload cannot be used as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! Subcontractor invoices as the ordinary API shows them: the amount due and the dates that the order does not carry.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use super::{
     client::ProcoreClient,
     error::{ErrorKind, ProcoreError},
+    events::{LineSegments, segments_of},
     paths,
     reader::{ReadError, Reader},
 };
@@ -28,6 +31,8 @@ pub struct RequisitionFacts {
     pub commitment_id: Option<i64>,
     /// Its status.
     pub status: Option<String>,
+    /// How its items are coded beyond their cost codes, by the item's id.
+    pub segments: HashMap<i64, LineSegments>,
 }
 
 /// Reads one subcontractor invoice of a project (v1.1; the project must be named).
@@ -48,6 +53,11 @@ pub async fn show(
 
 fn read(record: &Value) -> Result<RequisitionFacts, ReadError> {
     let reader = Reader::root(record);
+    let segments = reader.field("items").optional_list()?;
+    let segments = segments
+        .iter()
+        .map(|item| Ok((item.field("id").id()?, segments_of(item)?)))
+        .collect::<Result<_, ReadError>>()?;
     Ok(RequisitionFacts {
         id: reader.field("id").id()?,
         current_payment_due: reader
@@ -59,6 +69,7 @@ fn read(record: &Value) -> Result<RequisitionFacts, ReadError> {
         vendor_id: reader.field("vendor_id").optional_id()?,
         commitment_id: reader.field("commitment_id").optional_id()?,
         status: reader.field("status").optional_text()?.map(str::to_owned),
+        segments,
     })
 }
 
@@ -74,7 +85,8 @@ mod tests {
         let fake = Fake::start(|_| {
             Answer::ok(json!({
                 "id": 9, "billing_date": "2026-03-31", "payment_date": "2026-04-30", "vendor_id": "47",
-                "commitment_id": 41, "status": "approved", "summary": {"current_payment_due": "980.0"}
+                "commitment_id": 41, "status": "approved", "summary": {"current_payment_due": "980.0"},
+                "items": [{"id": 5, "wbs_code": {"segment_items": [{"segment_type": "line_item_type", "code": "L", "name": "Labor"}]}}]
             }))
         })
         .await;
@@ -82,6 +94,7 @@ mod tests {
         assert_eq!(facts.current_payment_due, Some(Decimal::from(980)));
         assert_eq!(facts.payment_date, Some("2026-04-30".parse().unwrap()));
         assert_eq!(facts.vendor_id, Some(47));
+        assert_eq!(facts.segments[&5].cost_type.as_ref().unwrap().name, "Labor");
         assert_eq!(fake.requests()[0].path, "/rest/v1.1/requisitions/9");
         assert!(fake.requests()[0].query.contains("project_id=86"));
     }

@@ -60,6 +60,9 @@ pub struct ItemLineAdd {
     /// The job it is for.
     #[yaserde(rename = "CustomerRef")]
     pub customer: ListRef,
+    /// Its class, where classes are written.
+    #[yaserde(rename = "ClassRef")]
+    pub class: Option<ListRef>,
     /// Whether the owner is to be billed for it.
     #[yaserde(rename = "BillableStatus")]
     pub billable_status: String,
@@ -173,6 +176,7 @@ mod tests {
                 cost: None,
                 amount: Some(Money::from_cents(-10_000)),
                 customer: ListRef::by_id("J"),
+                class: Some(ListRef::by_id("C")),
                 billable_status: NOT_BILLABLE.into(),
                 link: None,
             }],
@@ -182,7 +186,8 @@ mod tests {
                 "<BillAdd><VendorRef><ListID>V</ListID></VendorRef><TxnDate>2026-03-31</TxnDate>\
                  <RefNumber>9348</RefNumber><Memo>March</Memo><ExternalGUID>{g}</ExternalGUID><ItemLineAdd>\
                  <ItemRef><ListID>I</ListID></ItemRef><Desc>Forms</Desc><Amount>-100.00</Amount>\
-                 <CustomerRef><ListID>J</ListID></CustomerRef><BillableStatus>NotBillable</BillableStatus>\
+                 <CustomerRef><ListID>J</ListID></CustomerRef><ClassRef><ListID>C</ListID></ClassRef>\
+                 <BillableStatus>NotBillable</BillableStatus>\
                  </ItemLineAdd></BillAdd><IncludeRetElement>TxnID</IncludeRetElement>"
             ),
             "{}",

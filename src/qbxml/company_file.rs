@@ -43,9 +43,9 @@ pub fn read(
         }
         if let Some(preferences) = response.record::<PreferencesRet>("PreferencesRet") {
             let preferences = preferences?;
-            file.closing_date = preferences
-                .accounting
-                .and_then(|accounting| accounting.closing_date);
+            let accounting = preferences.accounting.unwrap_or_default();
+            file.uses_classes = accounting.is_using_class_tracking;
+            file.closing_date = accounting.closing_date;
             file.uses_inventory = preferences
                 .purchases
                 .and_then(|purchases| purchases.is_using_inventory);
@@ -78,7 +78,8 @@ mod tests {
             <DataExtType>STR255TYPE</DataExtType><DataExtValue>{ours}</DataExtValue></DataExtRet>\
             </CompanyRet></CompanyQueryRs>\
             <PreferencesQueryRs requestID=\"2\" statusCode=\"0\" statusSeverity=\"Info\" statusMessage=\"\"><PreferencesRet>\
-            <AccountingPreferences><IsUsingAccountNumbers>true</IsUsingAccountNumbers><ClosingDate>2025-12-31</ClosingDate>\
+            <AccountingPreferences><IsUsingAccountNumbers>true</IsUsingAccountNumbers>\
+            <IsUsingClassTracking>true</IsUsingClassTracking><ClosingDate>2025-12-31</ClosingDate>\
             </AccountingPreferences><PurchasesAndVendorsPreferences><IsUsingInventory>true</IsUsingInventory>\
             </PurchasesAndVendorsPreferences></PreferencesRet></PreferencesQueryRs></QBXMLMsgsRs></QBXML>";
         let known = CompanyFile {
@@ -102,6 +103,7 @@ mod tests {
                 file_id: Some("{ours}".into()),
                 supported_versions: vec!["12.0".into(), "13.0".into()],
                 uses_inventory: Some(true),
+                uses_classes: Some(true),
                 closing_date: Some("2025-12-31".into()),
             }
         );

@@ -76,8 +76,8 @@ mod tests {
 
     use super::*;
     use crate::qbxml::{
-        ListRef, MessageSetId, Version, account, address::Address, company_file, customer, employee, item,
-        other_name, terms, vendor, vendor_type, write_message_set,
+        ListRef, MessageSetId, Version, account, address::Address, class, company_file, customer, employee,
+        item, other_name, terms, vendor, vendor_type, write_message_set,
     };
 
     fn queries() -> Vec<Request> {
@@ -90,6 +90,7 @@ mod tests {
         for query in queries {
             requests.push(account::query(query.clone()));
             requests.push(vendor_type::query(&query));
+            requests.push(class::query(&query));
             requests.push(terms::query(&query));
             requests.push(employee::query(query.clone()));
             requests.push(other_name::query(query.clone()));

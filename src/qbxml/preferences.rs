@@ -24,6 +24,9 @@ pub struct AccountingPreferences {
     /// `YYYY-MM-DD`; nothing may be dated on or before it.
     #[yaserde(rename = "ClosingDate")]
     pub closing_date: Option<String>,
+    /// Whether transactions can carry classes.
+    #[yaserde(rename = "IsUsingClassTracking")]
+    pub is_using_class_tracking: Option<bool>,
 }
 
 /// Estimates.

@@ -54,6 +54,9 @@ pub struct PurchaseOrderLineAdd {
     /// The price of one. Never together with the amount: QuickBooks would ignore it (qbxml.md §8).
     #[yaserde(rename = "Rate")]
     pub rate: Option<Price>,
+    /// Its class, where classes are written.
+    #[yaserde(rename = "ClassRef")]
+    pub class: Option<ListRef>,
     /// The sum of the line.
     #[yaserde(rename = "Amount")]
     pub amount: Option<Money>,
@@ -102,6 +105,9 @@ pub struct PurchaseOrderLineMod {
     /// The price of one.
     #[yaserde(rename = "Rate")]
     pub rate: Option<Price>,
+    /// Its class, where classes are written.
+    #[yaserde(rename = "ClassRef")]
+    pub class: Option<ListRef>,
     /// The sum of the line.
     #[yaserde(rename = "Amount")]
     pub amount: Option<Money>,
@@ -127,6 +133,7 @@ impl PurchaseOrderLineMod {
             desc: line.desc,
             quantity: line.quantity,
             rate: line.rate,
+            class: line.class,
             amount: line.amount,
             customer: Some(line.customer),
         }
@@ -270,6 +277,7 @@ mod tests {
                     desc: Some("A & B".into()),
                     quantity: Some(Quantity::parse("2.5").unwrap()),
                     rate: Some(Price::parse("10").unwrap()),
+                    class: Some(ListRef::by_id("C")),
                     amount: None,
                     customer: ListRef::by_id("J"),
                 },
@@ -287,7 +295,7 @@ mod tests {
                  <RefNumber>SC-001</RefNumber><Memo>Steel</Memo><VendorMsg>Thanks</VendorMsg>\
                  <ExternalGUID>{g}</ExternalGUID>\
                  <PurchaseOrderLineAdd><ItemRef><ListID>I</ListID></ItemRef><Desc>A &amp; B</Desc>\
-                 <Quantity>2.5</Quantity><Rate>10</Rate><CustomerRef><ListID>J</ListID></CustomerRef>\
+                 <Quantity>2.5</Quantity><Rate>10</Rate><ClassRef><ListID>C</ListID></ClassRef><CustomerRef><ListID>J</ListID></CustomerRef>\
                  </PurchaseOrderLineAdd><PurchaseOrderLineAdd><ItemRef><ListID>I</ListID></ItemRef>\
                  <Amount>250.00</Amount><CustomerRef><ListID>J</ListID></CustomerRef></PurchaseOrderLineAdd>\
                  </PurchaseOrderAdd><IncludeRetElement>TxnID</IncludeRetElement>"

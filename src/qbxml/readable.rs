@@ -17,6 +17,8 @@ pub enum Readable {
     VendorTypes,
     /// Payment terms.
     Terms,
+    /// Classes.
+    Classes,
     /// Items of all kinds.
     Items,
     /// Vendors.
@@ -65,10 +67,11 @@ struct OneRq {
 
 impl Readable {
     /// All of them, lists first.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Accounts,
         Self::VendorTypes,
         Self::Terms,
+        Self::Classes,
         Self::Items,
         Self::Vendors,
         Self::Customers,
@@ -95,6 +98,7 @@ impl Readable {
             Self::Accounts => ("AccountQueryRq", false),
             Self::VendorTypes => ("VendorTypeQueryRq", false),
             Self::Terms => ("TermsQueryRq", false),
+            Self::Classes => ("ClassQueryRq", false),
             Self::Items => ("ItemQueryRq", false),
             Self::Vendors => ("VendorQueryRq", false),
             Self::Customers => ("CustomerQueryRq", false),
@@ -122,6 +126,7 @@ impl Readable {
             Self::Accounts => "accounts",
             Self::VendorTypes => "vendor types",
             Self::Terms => "payment terms",
+            Self::Classes => "classes",
             Self::Items => "items",
             Self::Vendors => "vendors",
             Self::Customers => "customers and jobs",

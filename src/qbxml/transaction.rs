@@ -153,6 +153,7 @@ mod tests {
                     desc: text(&"x".repeat(purchase_order::DESC_MAX)),
                     quantity,
                     rate,
+                    class: Some(ListRef::by_id("80-4")),
                     amount,
                     customer: ListRef::by_id("80-3"),
                 })
@@ -174,6 +175,7 @@ mod tests {
                     cost,
                     amount,
                     customer: ListRef::by_id("80-3"),
+                    class: Some(ListRef::by_id("80-4")),
                     billable_status: bill::NOT_BILLABLE.to_owned(),
                     link: None,
                 })

@@ -3,6 +3,7 @@
 mod answers;
 pub mod budget;
 pub mod change_order;
+pub mod classes;
 mod closing_date;
 pub mod coding;
 pub mod commitment;

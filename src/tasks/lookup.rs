@@ -1,5 +1,7 @@
 //! Looks up what a batch of tasks wants to know, in one statement: every round trip counts on the service's hottest path.
 
+use std::collections::BTreeSet;
+
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -20,6 +22,8 @@ pub struct Found {
     pub names: Vec<NameHolder>,
     /// Wanted items.
     pub items: Vec<MirrorRecord>,
+    /// Wanted classes.
+    pub classes: Vec<MirrorRecord>,
     /// Wanted links.
     pub links: Vec<Link>,
     /// Wanted payments.
@@ -71,6 +75,7 @@ pub async fn look_up(
         all.names.append(&mut wants.names);
         all.item_names.append(&mut wants.item_names);
         all.item_ids.append(&mut wants.item_ids);
+        all.class_names.append(&mut wants.class_names);
         all.links.append(&mut wants.links);
         all.linked_ids.append(&mut wants.linked_ids);
         all.payments.append(&mut wants.payments);
@@ -101,6 +106,7 @@ pub async fn look_up(
     let nothing_else = all.names.is_empty()
         && all.item_names.is_empty()
         && all.item_ids.is_empty()
+        && all.class_names.is_empty()
         && all.links.is_empty()
         && all.linked_ids.is_empty();
     if nothing_else {
@@ -108,6 +114,8 @@ pub async fn look_up(
     }
     let names: Vec<String> = all.names.iter().map(|name| name_key(name)).collect();
     let item_names: Vec<String> = all.item_names.iter().map(|name| name_key(name)).collect();
+    let class_names: BTreeSet<String> = all.class_names.iter().map(|name| name_key(name)).collect();
+    let class_names: Vec<String> = class_names.into_iter().collect();
     let types: Vec<&str> = all.links.iter().map(|item| item.item_type.as_str()).collect();
     let ids: Vec<i64> = all.links.iter().map(|item| item.id).collect();
     // `offset 0` and `limit 1` keep each look-up a look-up: one probe of an index for each wanted value.
@@ -143,7 +151,12 @@ pub async fn look_up(
                         select * from links l
                         where l.connection_id = $1 and l.quickbooks_id = wanted.quickbooks_id offset 0
                     ) by_record
-                ) link) as "links!: Json<Vec<LinkRow>>""#,
+                ) link) as "links!: Json<Vec<LinkRow>>",
+               (select coalesce(jsonb_agg(class), '[]')
+                from unnest($8::text[]) as wanted(name_key) cross join lateral (
+                    select * from mirror_records m
+                    where m.connection_id = $1 and m.kind = 'class' and m.name_key = wanted.name_key offset 0
+                ) class) as "classes!: Json<Vec<MirrorRecord>>""#,
         connection_id,
         &names,
         &item_names,
@@ -151,11 +164,13 @@ pub async fn look_up(
         &types as &[&str],
         &ids,
         &all.linked_ids,
+        &class_names,
     )
     .fetch_one(db)
     .await?;
     found.names = row.names.0;
     found.items = row.items.0;
+    found.classes = row.classes.0;
     found.links = row.links.0.into_iter().filter_map(LinkRow::link).collect();
     Ok(found)
 }

@@ -191,6 +191,7 @@ pub async fn of_task(
             session: Uuid::nil(),
             names: &found.names,
             items: &found.items,
+            classes: &found.classes,
             links: &found.links,
             payments: &found.payments,
             page: &found.page,
@@ -226,7 +227,7 @@ async fn name_them(
     let ids: Vec<String> = fields.iter().map(|field| field.value.clone()).collect();
     let rows = sqlx::query!(
         r#"select found.list_id, found.full_name from unnest($2::text[]) as wanted(list_id)
-           cross join unnest('{vendor, customer, item, account, terms, vendor_type}'::text[]) as lists(kind)
+           cross join unnest('{vendor, customer, item, account, terms, vendor_type, class}'::text[]) as lists(kind)
            cross join lateral (
                select m.list_id, m.full_name from mirror_records m
                where m.connection_id = $1 and m.kind = lists.kind and m.list_id = wanted.list_id offset 0

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     clock::Clock,
     connections::store,
-    tasks::{Wants, lookup},
+    erp_mode,
+    tasks::{Wants, lookup, queue},
 };
 
 /// Why settings were not changed; nothing was.
@@ -92,6 +93,7 @@ pub async fn set(
         wanted.insert(name.trim().to_owned(), value);
     }
     let mut transaction = db.begin().await?;
+    queue::one_at_a_time(&mut transaction, connection_id).await?;
     let settings = apply(&mut transaction, connection_id, wanted, None, by, clock).await?;
     transaction.commit().await?;
     Ok(settings)
@@ -106,6 +108,7 @@ pub async fn undo(
     clock: &Clock,
 ) -> Result<Settings, SettingsError> {
     let mut transaction = db.begin().await?;
+    queue::one_at_a_time(&mut transaction, connection_id).await?;
     let all = history::list(&mut transaction, connection_id).await?;
     let wanted = taken_back(&all, number)?;
     let settings = apply(&mut transaction, connection_id, wanted, Some(number), by, clock).await?;
@@ -182,7 +185,11 @@ async fn apply(
     }
     if !changes.is_empty() {
         store::set_settings(&mut *db, connection_id, &stored).await?;
-        history::record(db, connection_id, clock.now(), by, &changes, undoes).await?;
+        history::record(&mut *db, connection_id, clock.now(), by, &changes, undoes).await?;
+        // They have not been read as long as nothing needed them.
+        if after.classes_as_cost_types && !before.classes_as_cost_types {
+            queue::enqueue(db, connection_id, clock.now(), &[erp_mode::reading_of_classes()]).await?;
+        }
     }
     Ok(after)
 }

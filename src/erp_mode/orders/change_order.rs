@@ -1,15 +1,13 @@
 //! A commitment change order to export.
 
 use super::{
-    Known, Plan, PlannedTask, Rejection, amounts::money, detail_of, distinct, priorities, subject, unusable,
+    Known, Plan, PlannedTask, Rejection, amounts::money, codes::line_code, detail_of, distinct, priorities,
+    subject, unusable,
 };
 use crate::{
     links::{ItemType, ProcoreItem},
     procore::events::{ChangeOrderLineOrder, ChangeOrderOrder, CommitmentKind},
-    tasks::exports::{
-        change_order::{ChangeOrderExport, ChangeOrderLine},
-        coding::LineCode,
-    },
+    tasks::exports::change_order::{ChangeOrderExport, ChangeOrderLine},
 };
 
 pub(super) fn plan(order: ChangeOrderOrder, _known: &Known<'_>, plan: &mut Plan) {
@@ -89,12 +87,7 @@ fn line(given: ChangeOrderLineOrder, is_unit_based: bool) -> Result<ChangeOrderL
         procore_ids: vec![order.id],
         changes: given.changes,
         description: order.description,
-        code: LineCode {
-            procore_id: Some(order.cost_code.id),
-            full_code: order.cost_code.full_code,
-            origin_id: order.cost_code.origin_id,
-            standard_cost_code_id: order.cost_code.standard_cost_code_id,
-        },
+        code: line_code(order.cost_code, order.segments),
         is_unit_based,
         quantity: order.quantity,
         unit_cost: order.unit_cost,

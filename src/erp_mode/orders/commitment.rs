@@ -3,6 +3,7 @@
 use super::{
     Known, Plan, PlannedTask, Rejection,
     amounts::{money, optional_money},
+    codes::line_code,
     detail_of, distinct,
     guid::external_guid,
     priorities, subject, unusable,
@@ -10,10 +11,7 @@ use super::{
 use crate::{
     links::{ItemType, ProcoreItem},
     procore::events::{CommitmentKind, CommitmentLineOrder, CommitmentOrder},
-    tasks::exports::{
-        coding::LineCode,
-        commitment::{CommitmentExport, CommitmentLine},
-    },
+    tasks::exports::commitment::{CommitmentExport, CommitmentLine},
 };
 
 pub(super) fn plan(order: CommitmentOrder, known: &Known<'_>, plan: &mut Plan) {
@@ -117,12 +115,7 @@ fn line(order: CommitmentLineOrder, is_unit_based: bool) -> Result<CommitmentLin
     Ok(CommitmentLine {
         procore_id: order.id,
         description: order.description,
-        code: LineCode {
-            procore_id: Some(order.cost_code.id),
-            full_code: order.cost_code.full_code,
-            origin_id: order.cost_code.origin_id,
-            standard_cost_code_id: order.cost_code.standard_cost_code_id,
-        },
+        code: line_code(order.cost_code, order.segments),
         is_unit_based,
         quantity: order.quantity,
         unit_cost: order.unit_cost,

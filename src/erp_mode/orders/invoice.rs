@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::{
     Known, Plan, PlannedTask, Rejection,
     amounts::{money, optional_money},
+    codes::cost_type,
     detail_of, distinct,
     guid::external_guid,
     priorities, subject, unusable,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     links::{ItemType, ProcoreItem},
     procore::{
+        cost_types,
         events::{BadItem, RequisitionItemKind, RequisitionLineOrder, RequisitionOrder},
         requisitions::RequisitionFacts,
     },
@@ -77,7 +79,7 @@ fn export(
     });
     let mut lines = Vec::with_capacity(order.lines.len());
     for line in order.lines {
-        match self::line(line) {
+        match self::line(line, facts) {
             Ok(line) => lines.push(line),
             Err(fault) => faults.push(fault),
         }
@@ -114,8 +116,14 @@ fn due(order: &RequisitionOrder, facts: Option<&RequisitionFacts>) -> Result<Opt
         .transpose()
 }
 
-fn line(order: RequisitionLineOrder) -> Result<InvoiceLine, String> {
+fn line(order: RequisitionLineOrder, facts: Option<&RequisitionFacts>) -> Result<InvoiceLine, String> {
     let (held, released) = retainage(&order);
+    let segments = facts
+        .and_then(|facts| facts.segments.get(&order.id))
+        .cloned()
+        .unwrap_or_default();
+    // The order tells of the cost type by its third-party id alone, which most types do not have.
+    let by_origin = || cost_types::of_origin(order.cost_type_origin_id.as_deref()?);
     Ok(InvoiceLine {
         procore_id: order.id,
         item_type: match order.kind {
@@ -128,6 +136,8 @@ fn line(order: RequisitionLineOrder) -> Result<InvoiceLine, String> {
             full_code: String::new(),
             origin_id: order.cost_code_origin_id,
             standard_cost_code_id: None,
+            cost_type: segments.cost_type.or_else(by_origin).map(cost_type),
+            custom_segments: segments.custom,
         },
         description: order.description,
         is_unit_based: order.is_unit_based,
@@ -182,6 +192,7 @@ mod tests {
             description: None,
             cost_code_id: None,
             cost_code_origin_id: None,
+            cost_type_origin_id: None,
             commitment_item_origin_id: None,
             change_order_line_item_origin_id: None,
             retainage_this_period: sum.map(Decimal::from),

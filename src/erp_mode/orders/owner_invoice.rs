@@ -102,6 +102,7 @@ fn line(order: PaymentApplicationLineOrder) -> Result<OwnerInvoiceLine, String> 
             full_code: code.full_code,
             origin_id: code.origin_id,
             standard_cost_code_id: code.standard_cost_code_id,
+            ..LineCode::default()
         },
         None => LineCode {
             full_code: order.flat_code.unwrap_or_default(),

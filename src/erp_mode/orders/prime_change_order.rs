@@ -94,6 +94,7 @@ fn line(given: PrimeChangeLineOrder) -> Result<PrimeChangeLine, String> {
             full_code: order.cost_code.full_code,
             origin_id: order.cost_code.origin_id,
             standard_cost_code_id: order.cost_code.standard_cost_code_id,
+            ..LineCode::default()
         },
         amount: money(&order.path, "amount", order.amount)?,
     })

@@ -230,6 +230,7 @@ fn qbd_45_invoices_are_planned_one_by_one_and_found_by_their_item() {
             vendor_id: Some(47),
             commitment_id: Some(41),
             status: Some("approved".into()),
+            segments: HashMap::new(),
         },
     )]);
     let plan = planned("create_requisitions", &payload, &facts);

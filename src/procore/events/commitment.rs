@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::{LinkedRecord, Order, code_of, date_of, edit_sequence, linked, number_of, owned, text_of};
+use super::{
+    LineSegments, LinkedRecord, Order, code_of, date_of, edit_sequence, linked, number_of, owned,
+    segments_of, text_of,
+};
 use crate::procore::reader::{ReadError, Reader};
 
 /// The two kinds of commitment.
@@ -79,6 +82,8 @@ pub struct CommitmentLineOrder {
     pub tax_amount: Decimal,
     /// The cost code.
     pub cost_code: LineCostCode,
+    /// Its cost type, and what else it is coded with.
+    pub segments: LineSegments,
     /// Its third-party id, if it has one.
     pub origin_id: Option<String>,
 }
@@ -170,6 +175,7 @@ pub(super) fn read_line(line: &Reader<'_>) -> Result<CommitmentLineOrder, ReadEr
         uom: text_of(&line, "uom")?,
         tax_amount: number_of(&line, "tax_amount")?,
         cost_code: code_of(&line.field("cost_code"))?,
+        segments: segments_of(&line)?,
         origin_id: owned(text_of(&line, "origin_id")?),
     })
 }

@@ -67,6 +67,8 @@ pub struct RequisitionLineOrder {
     pub cost_code_id: Option<i64>,
     /// `JobListID|ItemListID`.
     pub cost_code_origin_id: Option<String>,
+    /// Third-party id of the cost type.
+    pub cost_type_origin_id: Option<String>,
     /// Third-party id of the commitment's line.
     pub commitment_item_origin_id: Option<String>,
     /// Third-party id of the change order's line.
@@ -149,6 +151,7 @@ fn read_line(line: &Reader<'_>) -> Result<RequisitionLineOrder, ReadError> {
         },
         cost_code_id: line.field("cost_code_id").optional_id()?,
         cost_code_origin_id: owned(text_of(&line, "cost_code_origin_id")?),
+        cost_type_origin_id: owned(text_of(&line, "line_item_type_origin_id")?),
         commitment_item_origin_id: owned(text_of(&line, "commitment_item_origin_id")?),
         change_order_line_item_origin_id: owned(text_of(&line, "change_order_line_item_origin_id")?),
         retainage_this_period: line.field("retainage_this_period").optional_decimal()?,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::{self, Trouble},
+    classes,
     coding::{self, Amounts, LineCode},
     faults::{Faults, told},
 };
@@ -188,6 +189,7 @@ impl ChangeOrderExport {
                 line.changes.is_some()
                     && other.changes == line.changes
                     && other.code.procore_id == line.code.procore_id
+                    && other.code.cost_type == line.code.cost_type
             });
             let Some(sum) = same else {
                 lines.push(line.clone());
@@ -252,6 +254,7 @@ impl ChangeOrderExport {
                     desc: coded.desc,
                     quantity,
                     rate: price,
+                    class: coded.class.as_deref().map(ListRef::by_id),
                     amount,
                     customer: ListRef::by_id(coded.sub_job.as_ref().or(job.as_ref())?),
                 })
@@ -566,6 +569,7 @@ impl Machine for ChangeOrderExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            class_names: classes::wanted(self.lines.iter().map(|line| &line.code)),
             linked_ids: coding::other_jobs(
                 self.lines.iter().map(|line| &line.code),
                 self.job_list_id.as_deref(),
@@ -645,6 +649,7 @@ mod tests {
                 full_code: "01-000".into(),
                 origin_id: Some("JOB|I-1".into()),
                 standard_cost_code_id: None,
+                ..LineCode::default()
             },
             amount: Money::from_cents(cents),
             ..ChangeOrderLine::default()

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::faults::{Faults, within};
+use super::{
+    classes::{self, CostType},
+    faults::{Faults, within},
+};
 use crate::{
     links::{ItemType, ProcoreItem},
     mirror::MirrorRecord,
@@ -30,6 +33,10 @@ pub struct LineCode {
     pub origin_id: Option<String>,
     /// The standard cost code it came from, to find its item by our own link.
     pub standard_cost_code_id: Option<i64>,
+    /// The cost type beside it.
+    pub cost_type: Option<CostType>,
+    /// Segments of the budget code that the company has added.
+    pub custom_segments: Vec<String>,
 }
 
 impl LineCode {
@@ -121,6 +128,8 @@ pub(super) struct Coded {
     pub(super) amounts: Amounts,
     /// The job of its sub job; none: it is for the record's own job.
     pub(super) sub_job: Option<String>,
+    /// The class of its cost type, where classes are written.
+    pub(super) class: Option<String>,
 }
 
 impl Line<'_> {
@@ -167,6 +176,7 @@ impl Line<'_> {
             desc: Some(desc).filter(|desc| !desc.is_empty()),
             amounts,
             sub_job: self.code.sub_job(facts),
+            class: classes::class_of(self, facts, faults),
         }
     }
 }
@@ -248,6 +258,7 @@ mod tests {
             full_code: "01-100".into(),
             origin_id: origin.map(str::to_owned),
             standard_cost_code_id: standard,
+            ..LineCode::default()
         };
         let item = |code: LineCode| code.item(&world.facts());
         assert_eq!(item(code(Some("J|I1"), Some(6), Some(3))).as_deref(), Some("I1"));

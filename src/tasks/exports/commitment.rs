@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::Trouble,
+    classes,
     coding::{self, Amounts, LineCode},
     faults::{Faults, told, within},
     plain_text::plain_text,
@@ -329,6 +330,7 @@ impl CommitmentExport {
             desc: coded.desc,
             quantity,
             rate: price,
+            class: coded.class.as_deref().map(ListRef::by_id),
             amount,
             customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
         })
@@ -603,6 +605,7 @@ impl Machine for CommitmentExport {
                 .iter()
                 .filter_map(|line| line.code.told_item().map(str::to_owned))
                 .collect(),
+            class_names: classes::wanted(self.lines.iter().map(|line| &line.code)),
             linked_ids: coding::other_jobs(
                 self.lines.iter().map(|line| &line.code),
                 self.job_list_id.as_deref(),
@@ -680,6 +683,7 @@ mod tests {
             full_code: "01-000".into(),
             origin_id: Some(format!("JOB|{item}")),
             standard_cost_code_id: Some(371),
+            ..LineCode::default()
         }
     }
 

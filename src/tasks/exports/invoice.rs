@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answers::Trouble,
-    closing_date,
+    classes, closing_date,
     coding::{self, Amounts, LineCode},
     faults::{Faults, told, within},
     number,
@@ -405,6 +405,7 @@ impl InvoiceExport {
             cost: price,
             amount,
             customer: ListRef::by_id(coded.sub_job.as_ref().or(job)?),
+            class: coded.class.as_deref().map(ListRef::by_id),
             billable_status: bill::NOT_BILLABLE.to_owned(),
             link: receipt,
         })
@@ -466,6 +467,8 @@ impl InvoiceExport {
             cost: None,
             amount: Some(amount),
             customer: ListRef::by_id(&job),
+            // Held money is no cost, and has no cost type.
+            class: None,
             billable_status: bill::NOT_BILLABLE.to_owned(),
             link: None,
         }));
@@ -708,6 +711,7 @@ impl Machine for InvoiceExport {
                 .map(str::to_owned)
                 .chain(self.retainage_item.clone())
                 .collect(),
+            class_names: classes::wanted(self.lines.iter().map(|line| &line.code)),
             linked_ids: coding::other_jobs(
                 self.lines.iter().map(|line| &line.code),
                 self.job_list_id.as_deref(),
@@ -801,6 +805,7 @@ mod tests {
                 full_code: "01-000".into(),
                 origin_id: Some(format!("JOB|I-{id}")),
                 standard_cost_code_id: None,
+                ..LineCode::default()
             },
             description: Some(format!("Work {id}")),
             amount: money(amount),

@@ -526,6 +526,7 @@ mod tests {
                 full_code: "01-000".into(),
                 origin_id: Some(format!("JOB|I-{id}")),
                 standard_cost_code_id: None,
+                ..LineCode::default()
             },
             description: Some(format!("Work {id}")),
             amount: money(amount),

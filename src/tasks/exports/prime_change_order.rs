@@ -578,6 +578,7 @@ mod tests {
                 full_code: "01-000".into(),
                 origin_id: Some("JOB|I-1".into()),
                 standard_cost_code_id: None,
+                ..LineCode::default()
             },
             amount: Money::from_cents(cents),
         }

@@ -20,7 +20,10 @@ use crate::{
     writebacks::Writeback,
 };
 
-/// Reads all customers and jobs, and the items, so that a new retainage item can be chosen (ADV-21).
+const LISTS: [ListKind; 3] = [ListKind::Customer, ListKind::Item, ListKind::Class];
+
+/// Reads all customers and jobs, and the items, so that a new retainage item can be chosen (ADV-21); with them the classes,
+/// where the settings use them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobsImport {
     list: ListRefresh,
@@ -32,7 +35,7 @@ impl JobsImport {
     /// Reads customers, jobs and items.
     pub fn new() -> Self {
         Self {
-            list: ListRefresh::new([ListKind::Customer, ListKind::Item]),
+            list: ListRefresh::new(LISTS),
             page: Vec::new(),
         }
     }
@@ -40,7 +43,7 @@ impl JobsImport {
     /// Reads what changed in them; `seen` is the latest change seen so far of each.
     pub fn changes(seen: &[(ListKind, String)]) -> Self {
         Self {
-            list: ListRefresh::changes([ListKind::Customer, ListKind::Item], seen),
+            list: ListRefresh::changes(LISTS, seen),
             page: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use super::{local_time, records};
 use crate::{
     mirror::{ListKind, ListRead, MirrorRecord},
     qbxml::{
-        Access, Request, Response, RetryClass, Status, account, customer, employee, item,
+        Access, Request, Response, RetryClass, Status, account, class, customer, employee, item,
         list_deleted::{self, ListDeletedRet},
         list_query::ListQuery,
         other_name, terms, vendor, vendor_type,
@@ -156,6 +156,7 @@ impl ListRefresh {
         let request = match kind {
             ListKind::Account => account::query(query),
             ListKind::VendorType => vendor_type::query(&query),
+            ListKind::Class => class::query(&query),
             ListKind::Terms => terms::query(&query),
             ListKind::Employee => employee::query(query),
             ListKind::OtherName => other_name::query(query),
@@ -177,6 +178,15 @@ impl ListRefresh {
 
     /// Takes the answer to [`Self::request`].
     pub(super) fn take(&mut self, answers: &[Response], facts: &Facts<'_>) -> Taken {
+        let taken = self.answered(answers, facts);
+        // Nobody else needs them, and in most company files there are none.
+        if !facts.settings.classes_as_cost_types {
+            self.kinds.retain(|kind| *kind != ListKind::Class);
+        }
+        taken
+    }
+
+    fn answered(&mut self, answers: &[Response], facts: &Facts<'_>) -> Taken {
         let (Some(kind), [response]) = (self.kinds.first().copied(), answers) else {
             return Taken::Failed(Failure::new(
                 FailureCode::UnreadableAnswer,
@@ -443,6 +453,7 @@ fn deletion_types(kind: ListKind) -> &'static [&'static str] {
         ListKind::Employee => &["Employee"],
         ListKind::OtherName => &["OtherName"],
         ListKind::VendorType => &["VendorType"],
+        ListKind::Class => &["Class"],
         ListKind::Terms => &["StandardTerms", "DateDrivenTerms"],
         ListKind::Item => &[
             "ItemService",
@@ -472,6 +483,7 @@ fn plural(kind: ListKind) -> &'static str {
         ListKind::Item => "items",
         ListKind::VendorType => "vendor types",
         ListKind::Terms => "terms",
+        ListKind::Class => "classes",
     }
 }
 

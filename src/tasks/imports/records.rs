@@ -11,6 +11,7 @@ use crate::{
         ListRef, UnreadableRecord,
         account::AccountRet,
         address::Address,
+        class::ClassRet,
         customer::CustomerRet,
         employee::EmployeeRet,
         item::{self, ItemRet},
@@ -122,6 +123,7 @@ pub fn read(kind: ListKind, piece: &Piece<'_>) -> Option<Result<ReadRecord, Unre
         ListKind::Employee if is("EmployeeRet") => piece.read().map(employee),
         ListKind::OtherName if is("OtherNameRet") => piece.read().map(other_name),
         ListKind::VendorType if is("VendorTypeRet") => piece.read().map(vendor_type),
+        ListKind::Class if is("ClassRet") => piece.read().map(class),
         ListKind::Terms if terms::RETS.contains(&piece.name) => piece.read().map(terms_record),
         ListKind::Item => {
             let kind = item::kind(piece.name)?;
@@ -416,6 +418,22 @@ fn other_name(ret: OtherNameRet) -> ReadRecord {
 fn vendor_type(ret: VendorTypeRet) -> ReadRecord {
     plain(
         ListKind::VendorType,
+        Plain {
+            list_id: ret.list_id,
+            name: ret.name,
+            full_name: ret.full_name,
+            parent: ret.parent,
+            is_active: ret.is_active,
+            edit_sequence: ret.edit_sequence,
+            external_guid: None,
+            time_modified: ret.time_modified,
+        },
+    )
+}
+
+fn class(ret: ClassRet) -> ReadRecord {
+    plain(
+        ListKind::Class,
         Plain {
             list_id: ret.list_id,
             name: ret.name,

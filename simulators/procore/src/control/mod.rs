@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Router<Arc<Sim>> {
             post(records::standard_cost_codes),
         )
         .route(&format!("{company}/vendors"), post(records::vendors))
+        .route(&format!("{company}/cost-types"), post(records::cost_types))
         .route(&format!("{company}/projects"), post(records::projects))
         .route(&format!("{company}/sub-jobs"), post(sub_jobs::create))
         .route(&format!("{company}/sub-jobs/{{id}}/reset"), post(sub_jobs::reset))

@@ -172,6 +172,28 @@ pub(super) fn copy_cost_code(
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewCostType {
+    name: String,
+    code: String,
+}
+
+/// Cost types of the company's own, which no ERP system knows.
+pub(crate) async fn cost_types(Path(company): Path<i64>, call: Call) -> Result<Json<Value>, ApiError> {
+    let wanted: Vec<NewCostType> = read_all(&call.body)?;
+    let mut world = call.sim.world();
+    world.company(company)?;
+    let made: Vec<i64> = wanted
+        .into_iter()
+        .map(|row| {
+            let fields = into_map(json!({"name": row.name, "code": row.code, "base_type": null}));
+            world.insert(company, Kind::LineItemType, None, None, fields, None)
+        })
+        .collect();
+    Ok(Json(json!({"ids": made})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewCommitment {
     project_id: i64,
     vendor_id: Option<i64>,
@@ -200,6 +222,12 @@ pub(super) struct NewLine {
     pub(super) quantity: Option<Value>,
     pub(super) unit_cost: Option<Value>,
     pub(super) uom: Option<String>,
+    /// The usual one, if left out.
+    #[serde(default)]
+    pub(super) line_item_type_id: Option<i64>,
+    /// A custom segment of its budget code.
+    #[serde(default)]
+    pub(super) custom_segment: Option<String>,
 }
 
 pub(super) fn approved() -> String {
@@ -284,10 +312,19 @@ pub(super) fn add_line(
     } else {
         amount(line.amount.as_ref(), "amount")?
     };
+    let cost_type = match line.line_item_type_id {
+        Some(id) => Some(
+            world
+                .record(company, Kind::LineItemType, id)
+                .ok_or_else(|| ApiError::invalid("line_item_type_id", "does not exist"))?
+                .id,
+        ),
+        None => world.usual_cost_type(company),
+    };
     let fields = into_map(json!({
         "amount": money::plain(total), "quantity": money::plain(quantity), "unit_cost": money::plain(unit_cost),
         "uom": line.uom, "description": line.description, "position": position, "cost_code_id": line.cost_code_id,
-        "line_item_type_id": world.usual_cost_type(company),
+        "line_item_type_id": cost_type, "custom_segment": line.custom_segment,
         "holder_type": crate::erp::events::contract_type(kind),
         "extended_type": if calculated { "calculated" } else { "manual" },
     }));
@@ -323,6 +360,8 @@ struct NewChange {
     amount: Option<Value>,
     quantity: Option<Value>,
     unit_cost: Option<Value>,
+    /// That of the line that is changed, if left out.
+    line_item_type_id: Option<i64>,
 }
 
 /// Commitment change orders; they are numbered per commitment.
@@ -376,6 +415,10 @@ pub(crate) async fn change_orders(Path(company): Path<i64>, call: Call) -> Resul
                 quantity: change.quantity,
                 unit_cost: change.unit_cost,
                 uom: None,
+                line_item_type_id: change
+                    .line_item_type_id
+                    .or_else(|| changed.as_ref()?.number("line_item_type_id")),
+                custom_segment: None,
             };
             let line = add_line(&mut world, company, (contract.kind, id, project), position, &line)?;
             world.update(company, Kind::LineItem, line, None, |record| {

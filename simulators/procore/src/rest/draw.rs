@@ -195,7 +195,7 @@ pub(crate) fn line(world: &World, company: i64, record: &Record) -> Value {
         .and_then(|id| world.record(company, Kind::LineItemType, id));
     let amount = money::plain(money::of(&record.fields, "amount"));
     let holder = json!({"id": record.holder_id, "holder_type": record.get("holder_type")});
-    json!({
+    let mut body = json!({
         "id": record.id,
         "amount": amount,
         "company": {"id": company, "name": world.companies.get(&company).map(|company| company.name.as_str())},
@@ -218,7 +218,36 @@ pub(crate) fn line(world: &World, company: i64, record: &Record) -> Value {
         "unit_cost": money::plain(money::of(&record.fields, "unit_cost")),
         "uom": record.get("uom"),
         "updated_at": stamp(record.updated_at),
-    })
+    });
+    // Guess: published lines of orders have none, and all the segments they could have are told otherwise.
+    if record.get("custom_segment").is_string() {
+        body["wbs_code"] = wbs_code(world, company, record);
+    }
+    body
+}
+
+/// The budget code of a line: its cost code, its cost type and the company's own segment.
+fn wbs_code(world: &World, company: i64, line: &Record) -> Value {
+    let named = |kind, key| line.number(key).and_then(|id| world.record(company, kind, id));
+    let item =
+        |kind: &str, code: &Value, name: &Value| json!({"code": code, "name": name, "segment_type": kind});
+    let mut items = Vec::new();
+    if let Some(code) = named(Kind::CostCode, "cost_code_id") {
+        items.push(item("cost_code", code.get("code"), code.get("name")));
+    }
+    if let Some(cost_type) = named(Kind::LineItemType, "line_item_type_id") {
+        items.push(item(
+            "line_item_type",
+            cost_type.get("code"),
+            cost_type.get("name"),
+        ));
+    }
+    let own = line.get("custom_segment");
+    if own.is_string() {
+        items.push(item("custom", own, own));
+    }
+    let codes: Vec<&str> = items.iter().filter_map(|item| item["code"].as_str()).collect();
+    json!({"id": line.id, "flat_code": codes.join("."), "description": null, "segment_items": items})
 }
 
 /// What a requisition asks to be paid now: work and stored materials, less retainage held, plus retainage released.
@@ -333,6 +362,7 @@ pub(crate) fn requisition_item(world: &World, company: i64, record: &Record) -> 
         "accounting_method": record.get("accounting_method"),
         "cost_code_id": record.get("cost_code_id"),
         "line_item_id": record.get("line_item_id"),
+        "wbs_code": line.map(|line| wbs_code(world, company, line)),
         "description_of_work": record.get("description_of_work"),
         "scheduled_value": money::cents(scheduled),
         "work_completed_from_previous_application": money::cents(before),
